@@ -1,0 +1,82 @@
+/*
+ * connection: the client's half of the crossing. A connection names a port of some process; each thread that offers on it owns one
+ * lane (its half of an exchange), made at that thread's first offer and reused for all later ones, so an offer allocates nothing.
+ *
+ * Owner: the process. Handles may be used by any thread. Every function returns 0 or more, or a negative errno.
+ */
+#ifndef TPY_CORE_CONNECTION_H
+#define TPY_CORE_CONNECTION_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct tpy_connection;
+
+/* What the kernel attests of a process at the other end, and what it told of itself when it connected. */
+struct tpy_identity {
+    pid_t pid;
+    uid_t uid, gid; /* effective, by SO_PEERCRED */
+    int pidfd;      /* owned by the core; valid while the peer is known */
+};
+
+/*
+ * Connects to port `port` of process `pid` (this one included) and tells its face `tag` and `cookie` (struct tpy_port_ops.attach).
+ * -ESRCH no such process or port, -EPERM the port does not admit us, -EAGAIN or -ENOMEM limits, -ETIMEDOUT the server does not
+ * answer within 5 s.
+ */
+int tpy_connection_open(pid_t pid, uint32_t port, uint32_t tag, uint64_t cookie, struct tpy_connection **connection);
+
+/* Ends the connection: threads blocked in an offer on it return -EBADF, later offers too. The record is freed with its last user. */
+void tpy_connection_close(struct tpy_connection *connection);
+
+/* The server's answer word given by attach (struct tpy_port_ops), its port flags, and who it is. */
+uint64_t tpy_connection_reply(const struct tpy_connection *connection);
+uint32_t tpy_connection_port_flags(const struct tpy_connection *connection);
+struct tpy_identity tpy_connection_peer(const struct tpy_connection *connection);
+/* 0 while the server lives and the port exists, else -ESRCH. */
+int tpy_connection_alive(const struct tpy_connection *connection);
+/* Called once from the watcher thread when the server dies or destroys the port (not on our own close). */
+void tpy_connection_on_gone(struct tpy_connection *connection, void (*gone)(void *), void *argument);
+
+/* States a deadline or a signal may strike in (struct tpy_offer.strike). */
+#define TPY_STRIKE_SEND 1u    /* before the server accepted */
+#define TPY_STRIKE_REPLY 2u   /* after it accepted */
+#define TPY_STRIKE_BOTH 3u
+
+struct tpy_offer {
+    /* in */
+    const struct iovec *send;  /* the send window, gathered; parts are read only when the server pulls them */
+    size_t send_parts;
+    const struct iovec *reply; /* the reply window, scattered */
+    size_t reply_parts;
+    int64_t deadline;          /* absolute CLOCK_MONOTONIC ns, or TPY_NEVER; in the past: strikes at once */
+    uint32_t tag;              /* seen by the server */
+    uint8_t kind;              /* the face's; seen by the server */
+    uint8_t priority;
+    uint8_t strike;            /* states in which the deadline ends the offer */
+    uint8_t linger;            /* states in which deadline, signal or cancel do not end the offer, but ask the server (ops.unblock) */
+    const int *fds;            /* descriptors to go with it */
+    uint32_t fd_count;
+    uint32_t flags;            /* TPY_OFFER_CONTINUE, or 0 */
+    /* out */
+    int64_t status;            /* the server's, when the result is 0 */
+    uint64_t length;           /* bytes written to the reply window by the finish */
+    uint32_t held;             /* 1: the server holds the exchange: go on with TPY_OFFER_CONTINUE */
+    int struck;                /* ETIMEDOUT or EINTR: why a lingering offer asked the server; else 0 */
+};
+
+/*
+ * Offers and blocks until the server finishes. 0, or: the error the server finished with (tpy_finish_error), -EBADF closed here, or the
+ * server had died or destroyed the port before the call, -ESRCH it did so meanwhile, -ETIMEDOUT, -EINTR signal, -ECANCELED tpy_thread_cancel, -EFAULT a part that was needed
+ * could not be accessed, -EOVERFLOW the sum of a window's parts, -EAGAIN or -ENOMEM limits (first offer of a thread).
+ */
+int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer);
+
+/* Descriptors that came with the last answer (tpy_give_fds) to this thread on this connection: takes them over. Returns how many. */
+int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t room);
+
+/* Puts a one-way message and does not block. -EAGAIN: TPY_ONEWAY_SLOTS of this thread wait already. -EBADF, -ESRCH as above. */
+int tpy_oneway(struct tpy_connection *connection, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * exchange: the operations on an accepted exchange, and the records themselves. See exchange.h for what they promise and
+ * exchange_record.h for who may touch what.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/errors.h"
+#include "core/exchange_record.h"
+#include "core/fork.h"
+#include "core/iov.h"
+#include "core/port_record.h"
+#include "core/stream.h"
+
+#define TRIES 64 /* of a compare-and-swap against a peer that keeps changing the word: an honest one changes it a few times */
+
+static struct tpy_exchange *_Atomic records; /* TPY_EXCHANGES_MAX, mapped at first use */
+static pthread_mutex_t allocating = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t next_record; /* so that records come back late */
+
+uint32_t tpy_exchange_index(const struct tpy_exchange *exchange) { return (uint32_t)(exchange - atomic_load_explicit(&records, memory_order_relaxed)); }
+
+struct tpy_exchange *tpy_exchange_at(uint32_t index)
+{
+    struct tpy_exchange *all = atomic_load_explicit(&records, memory_order_acquire);
+    return all && index < TPY_EXCHANGES_MAX ? &all[index] : NULL;
+}
+
+static void in_child(void)
+{
+    pthread_mutex_init(&allocating, NULL);
+    struct tpy_exchange *all = atomic_load(&records);
+    for (uint32_t i = 0; all && i < TPY_EXCHANGES_MAX; i++) { /* their memory was not inherited */
+        if (all[i].spill_fd > 0) close(all[i].spill_fd);
+        memset((void *)&all[i], 0, sizeof all[i]);
+    }
+}
+
+static struct tpy_exchange *make_records(void)
+{
+    size_t size = TPY_EXCHANGES_MAX * sizeof(struct tpy_exchange);
+    void *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) return NULL;
+    tpy_at_fork_child(in_child);
+    atomic_store_explicit(&records, all, memory_order_release);
+    return all;
+}
+
+static void *zero_pages(void *at, size_t size)
+{
+    void *map = mmap(at, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED : 0), -1, 0);
+    return map == MAP_FAILED ? NULL : map;
+}
+
+int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
+{
+    int result = -EAGAIN;
+    pthread_mutex_lock(&allocating);
+    struct tpy_exchange *all = atomic_load(&records);
+    if (!all) all = make_records();
+    for (uint32_t step = 0; all && step < TPY_EXCHANGES_MAX; step++) {
+        struct tpy_exchange *exchange = &all[(next_record + step) % TPY_EXCHANGES_MAX];
+        /* Index 0 is never used: faces build numbers from it that must not be 0. */
+        if (exchange == all || atomic_load(&exchange->state) != TPY_FREE) continue;
+        void *map = NULL;
+        *fd = tpy_memory_create("tetrapylon-exchange", sizeof(struct tpy_shared));
+        result = *fd < 0 ? *fd : tpy_memory_map(*fd, sizeof(struct tpy_shared), true, exchange->shared, &map);
+        if (result != 0) {
+            if (*fd >= 0) close(*fd);
+            break;
+        }
+        next_record = (next_record + step + 1) % TPY_EXCHANGES_MAX;
+        exchange->shared = map;
+        exchange->sequence = 0;
+        exchange->oneway_seen = exchange->oneway_queued = 0;
+        exchange->push_head = exchange->taken = 0;
+        exchange->spill_fd = -1;
+        exchange->fds = NULL;
+        exchange->fd_count = 0;
+        exchange->bulk = NULL;
+        exchange->item = (struct tpy_item){0};
+        exchange->held = exchange->pushed = exchange->unblock_requested = false;
+        atomic_store(&exchange->state, TPY_IDLE);
+        *found = exchange;
+        break;
+    }
+    pthread_mutex_unlock(&allocating);
+    return all ? result : -ENOMEM;
+}
+
+void tpy_exchange_free(struct tpy_exchange *exchange)
+{
+    tpy_lock_take(&exchange->lock);
+    tpy_exchange_drop_extras(exchange);
+    /* In place: a scanner may be polling these words right now. */
+    zero_pages(exchange->shared, sizeof *exchange->shared);
+    if (exchange->bulk) munmap(exchange->bulk, sizeof *exchange->bulk);
+    exchange->bulk = NULL;
+    exchange->port = NULL;
+    exchange->client = NULL;
+    struct tpy_link *link = exchange->link;
+    exchange->link = NULL;
+    atomic_store(&exchange->state, TPY_FREE);
+    tpy_lock_give(&exchange->lock);
+    if (link) {
+        link->exchange_count--;
+        tpy_link_release(link);
+    }
+}
+
+void tpy_exchange_drop_extras(struct tpy_exchange *exchange)
+{
+    for (uint32_t i = 0; i < exchange->fd_count; i++) close(exchange->fds[i]);
+    free(exchange->fds);
+    exchange->fds = NULL;
+    exchange->fd_count = 0;
+    if (exchange->spill_fd >= 0) close(exchange->spill_fd);
+    exchange->spill_fd = -1;
+}
+
+struct tpy_exchange *tpy_exchange_enter(struct tpy_exchange *exchange, uint32_t serial, bool orphan_too)
+{
+    if (!exchange) return NULL;
+    /* Looked at before the lock too, so that a stale handle costs nobody anything. */
+    if (atomic_load_explicit(&exchange->serial, memory_order_relaxed) != serial) return NULL;
+    tpy_lock_take(&exchange->lock);
+    uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed);
+    if (TPY_LIKELY(atomic_load_explicit(&exchange->serial, memory_order_relaxed) == serial) &&
+        (TPY_LIKELY(state == TPY_ACCEPTED) || (orphan_too && state == TPY_ORPHAN)))
+        return exchange;
+    tpy_lock_give(&exchange->lock);
+    return NULL;
+}
+
+bool tpy_exchange_wanted(struct tpy_exchange *exchange)
+{
+    uint32_t answer = atomic_load_explicit(&exchange->shared->answer.answer, memory_order_acquire);
+    if (tpy_answer_sequence(answer) == exchange->sequence && (answer & TPY_ANSWER_CANCEL)) return false;
+    return tpy_post_sequence(atomic_load_explicit(&exchange->shared->offer.post, memory_order_acquire)) == exchange->sequence;
+}
+
+int tpy_exchange_publish(struct tpy_exchange *exchange, bool *wake)
+{
+    _Atomic uint32_t *word = &exchange->shared->answer.answer;
+    uint32_t done = exchange->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_DONE;
+    uint32_t now = atomic_load_explicit(word, memory_order_relaxed);
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t sequence = tpy_answer_sequence(now);
+        /* Open still, or a withdrawal that comes too late because we have accepted. */
+        bool open = sequence == exchange->open || (sequence == exchange->sequence && !(now & (TPY_ANSWER_CANCEL | TPY_ANSWER_DONE)));
+        if (!open) return -ESRCH;
+        if (atomic_compare_exchange_weak_explicit(word, &now, done, memory_order_seq_cst, memory_order_relaxed)) {
+            *wake = now & TPY_ANSWER_SLEEP;
+            return 0;
+        }
+    }
+    tpy_node_drop(exchange->link);
+    return -ESRCH;
+}
+
+static void header(struct tpy_exchange *exchange, int64_t status, uint64_t length, unsigned flags)
+{
+    struct tpy_answer_area *answer = &exchange->shared->answer;
+    answer->flags = (uint8_t)flags;
+    answer->cpu = tpy_cpu();
+    answer->status = status;
+    answer->length = length;
+}
+
+void tpy_exchange_answer_error(struct tpy_exchange *exchange, int error, bool *wake)
+{
+    header(exchange, error, 0, TPY_ANSWER_ERROR);
+    tpy_exchange_publish(exchange, wake);
+}
+
+ssize_t tpy_exchange_copy_in(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count)
+{
+    uint64_t size, done = 0;
+    int fault, result = tpy_iov_length(parts, count, &size);
+    if (result != 0) return result == -EFAULT ? -TPY_ESRVRFAULT : result;
+    if (offset >= exchange->send_length) return 0;
+    if (size > exchange->send_length - offset) size = exchange->send_length - offset;
+    if (size == 0) return 0;
+    if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && offset + size > exchange->fault_at && exchange->fault_at < TPY_INLINE)) return -EFAULT;
+    if (offset < TPY_INLINE) {
+        done = size < TPY_INLINE - offset ? size : TPY_INLINE - offset;
+        if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data + offset, done, &fault) < done) return -TPY_ESRVRFAULT;
+    }
+    return done == size ? (ssize_t)size : tpy_stream_pull(exchange, offset, parts, count, done, size);
+}
+
+ssize_t tpy_exchange_copy_out(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count)
+{
+    uint64_t size;
+    int result = tpy_iov_length(parts, count, &size);
+    if (result != 0) return result == -EFAULT ? -TPY_ESRVRFAULT : result;
+    if (offset >= exchange->room) return 0;
+    if (size > exchange->room - offset) size = exchange->room - offset;
+    if (size == 0) return 0;
+    if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && offset + size > exchange->room_fault_at)) return -EFAULT;
+    return tpy_stream_push(exchange, offset, parts, count, size);
+}
+
+ssize_t tpy_pull(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset, const struct iovec *parts, size_t count)
+{
+    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    ssize_t result = tpy_exchange_copy_in(exchange, offset, parts, count);
+    /* What was copied is the message only if the client had not gone on meanwhile. */
+    if (!tpy_exchange_wanted(exchange)) result = -ESRCH;
+    tpy_lock_give(&exchange->lock);
+    return result;
+}
+
+ssize_t tpy_push(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset, const struct iovec *parts, size_t count)
+{
+    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    ssize_t result = tpy_exchange_wanted(exchange) ? tpy_exchange_copy_out(exchange, offset, parts, count) : -ESRCH;
+    tpy_lock_give(&exchange->lock);
+    return result;
+}
+
+static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, const struct iovec *parts, size_t count, unsigned flags)
+{
+    if (!tpy_exchange_enter(exchange, serial, true)) return -ESRCH;
+    int result = 0;
+    bool wake = false;
+    if (TPY_UNLIKELY(atomic_load_explicit(&exchange->state, memory_order_relaxed) == TPY_ORPHAN)) {
+        exchange->grace = 0;
+        tpy_lock_give(&exchange->lock);
+        tpy_server_tidy();
+        return -ESRCH;
+    }
+    uint64_t size = 0, length;
+    if (count > 0) result = tpy_iov_length(parts, count, &size);
+    if (result == -EFAULT) result = -TPY_ESRVRFAULT;
+    length = size < exchange->room ? size : exchange->room;
+    if (TPY_UNLIKELY(result == 0 && (exchange->flags & TPY_OFFER_FAULT) && length > exchange->room_fault_at)) result = -EFAULT;
+    if (result == 0 && length > 0) {
+        int fault;
+        if (TPY_LIKELY(length <= TPY_INLINE && !exchange->pushed)) {
+            if (tpy_iov_gather(parts, count, 0, exchange->shared->answer.data, length, &fault) < length) result = -TPY_ESRVRFAULT;
+        } else {
+            ssize_t moved = tpy_stream_push(exchange, 0, parts, count, length);
+            if (moved < 0) result = (int)moved;
+        }
+    }
+    if (TPY_UNLIKELY(exchange->pushed)) {
+        flags |= TPY_ANSWER_PUSHED;
+        if (exchange->spill_fd >= 0 && result == 0) {
+            if (tpy_stream_spill_over(exchange) == 0) flags |= TPY_ANSWER_SPILL;
+            else result = -ENOMEM;
+        }
+    }
+    if (TPY_LIKELY(result == 0)) header(exchange, status, length, flags);
+    else header(exchange, -result, 0, TPY_ANSWER_ERROR);
+    int published = tpy_exchange_publish(exchange, &wake);
+    exchange->pushed = false;
+    exchange->unblock_requested = false;
+    if (TPY_UNLIKELY(exchange->fds || exchange->spill_fd >= 0)) tpy_exchange_drop_extras(exchange);
+    bool hold = published == 0 && result == 0 && (flags & TPY_ANSWER_HOLD);
+    atomic_store_explicit(&exchange->state, hold ? TPY_HELD : TPY_IDLE, memory_order_release);
+    tpy_lock_give(&exchange->lock);
+    if (wake) tpy_exchange_wake(exchange);
+    return published != 0 ? published : result;
+}
+
+int tpy_finish(struct tpy_exchange *exchange, uint32_t serial, int64_t status, const struct iovec *parts, size_t count)
+{
+    return end(exchange, serial, status, parts, count, 0);
+}
+
+int tpy_finish_error(struct tpy_exchange *exchange, uint32_t serial, int error)
+{
+    return end(exchange, serial, error, NULL, 0, TPY_ANSWER_ERROR);
+}
+
+int tpy_turn(struct tpy_exchange *exchange, uint32_t serial, int64_t status, const struct iovec *parts, size_t count)
+{
+    return end(exchange, serial, status, parts, count, TPY_ANSWER_HOLD);
+}
+
+void tpy_release(struct tpy_exchange *exchange)
+{
+    uint8_t held = TPY_HELD;
+    atomic_compare_exchange_strong(&exchange->state, &held, TPY_IDLE);
+}
+
+int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t serial, struct tpy_exchange_info *info)
+{
+    if (!tpy_exchange_enter(exchange, serial, true)) return -ESRCH;
+    int result = tpy_exchange_wanted(exchange) || atomic_load(&exchange->state) == TPY_ORPHAN ? 0 : -ESRCH;
+    if (result == 0)
+        *info = (struct tpy_exchange_info){.pid = exchange->link->who.pid, .uid = exchange->link->who.uid, .gid = exchange->link->who.gid,
+            .thread = exchange->thread, .tag = exchange->tag, .kind = exchange->kind, .priority = exchange->priority,
+            .send_length = exchange->send_length, .room = exchange->room, .received = exchange->received, .client = exchange->client->face,
+            .port = exchange->port, .unblock_requested = exchange->unblock_requested};
+    tpy_lock_give(&exchange->lock);
+    return result;
+}
+
+int tpy_take_fds(struct tpy_exchange *exchange, uint32_t serial, int *fds, uint32_t room)
+{
+    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    uint32_t taken = exchange->fd_count < room ? exchange->fd_count : room;
+    memcpy(fds, exchange->fds, taken * sizeof *fds);
+    for (uint32_t i = taken; i < exchange->fd_count; i++) close(exchange->fds[i]);
+    free(exchange->fds);
+    exchange->fds = NULL;
+    exchange->fd_count = 0;
+    tpy_lock_give(&exchange->lock);
+    return (int)taken;
+}

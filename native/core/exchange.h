@@ -1,0 +1,72 @@
+/*
+ * exchange: the server's half of one client thread's exchange: the private state machine that decides (docs/exchange.md). Records are
+ * static in number, found by a small index, and never freed, so that a stale or forged handle is answered, not followed.
+ *
+ * A handle is (exchange, sequence). Any thread of the server may use it; operations on one exchange are serialised.
+ */
+#ifndef TPY_CORE_EXCHANGE_H
+#define TPY_CORE_EXCHANGE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct tpy_exchange;
+
+/* Exchanges a process can serve at once: client threads times ports. */
+#define TPY_EXCHANGES_MAX 4096u
+
+/* Index 0 to TPY_EXCHANGES_MAX - 1 and back; NULL beyond. */
+uint32_t tpy_exchange_index(const struct tpy_exchange *exchange);
+struct tpy_exchange *tpy_exchange_at(uint32_t index);
+/* Sequences have 27 bits and grow by one with each message of that client thread on that port. */
+
+/*
+ * Copies bytes of the client's send window, from offset on, to the parts. Returns the count, clipped to the window; 0 past its end.
+ * -ESRCH not accepted (any more), -EFAULT the client's part cannot be read, -ESRVRFAULT (TPY_ESRVRFAULT) our own part
+ * cannot be written. The exchange stays accepted whatever comes back.
+ */
+ssize_t tpy_pull(struct tpy_exchange *exchange, uint32_t sequence, uint64_t offset, const struct iovec *parts, size_t count);
+/* Copies the parts into the client's reply window at offset; the client has them when its offer returns. As tpy_pull. Does not wait for a
+ * client that does not run. */
+ssize_t tpy_push(struct tpy_exchange *exchange, uint32_t sequence, uint64_t offset, const struct iovec *parts, size_t count);
+
+/*
+ * Ends the exchange: pushes the parts at 0 and lets the client return status. Never blocks. Exactly one finish succeeds. 0 or
+ * -ESRCH (not accepted, already finished, the client gave up or is gone), -EFAULT the client's room faults (where that is known),
+ * TPY_ESRVRFAULT our parts fault: either way the exchange is over, and the client gets the same error.
+ */
+int tpy_finish(struct tpy_exchange *exchange, uint32_t sequence, int64_t status, const struct iovec *parts, size_t count);
+/* Ends it with a positive errno that the client's offer returns negated. */
+int tpy_finish_error(struct tpy_exchange *exchange, uint32_t sequence, int error);
+/* As tpy_finish, but the exchange stays ours: the client's next offer (TPY_OFFER_CONTINUE) comes only to a receive that filters for it. */
+int tpy_turn(struct tpy_exchange *exchange, uint32_t sequence, int64_t status, const struct iovec *parts, size_t count);
+/* Gives up a held exchange between turns: the client's next TPY_OFFER_CONTINUE gets -ESRCH. */
+void tpy_release(struct tpy_exchange *exchange);
+
+/* Descriptors that came with the offer: takes them over (CLOEXEC), returns how many, at most room; surplus ones are closed. */
+int tpy_take_fds(struct tpy_exchange *exchange, uint32_t sequence, int *fds, uint32_t room);
+/* Sends descriptors that arrive with the finish. */
+int tpy_give_fds(struct tpy_exchange *exchange, uint32_t sequence, const int *fds, uint32_t count);
+
+struct tpy_exchange_info {
+    pid_t pid;
+    uid_t uid, gid;
+    uint32_t thread;
+    uint32_t tag;
+    uint8_t kind, priority;
+    uint64_t send_length, room, received;
+    void *client;
+    struct tpy_port *port;
+    int unblock_requested;
+};
+/* 0, or -ESRCH unless accepted. */
+int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t sequence, struct tpy_exchange_info *info);
+/* Sends a payload (at most 64 bytes) to the handler that the process of the exchange's last client registered with tpy_on_deliver. Works also
+ * after the finish, while that process lives and is `pid`: -ESRCH otherwise. Never blocks: -EAGAIN. */
+int tpy_deliver(struct tpy_exchange *exchange, pid_t pid, uint64_t face, const void *payload, size_t length);
+/* Runs on the watcher, no lock held. face 0 to 7. */
+struct tpy_identity;
+void tpy_on_deliver(uint64_t face, void (*handler)(const struct tpy_identity *from, const void *payload, size_t length));
+
+#endif

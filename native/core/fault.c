@@ -1,0 +1,110 @@
+/*
+ * fault: see fault.h. tpy_copy is one leaf routine in assembly that uses no stack, so the handler recognises a fault in it by the
+ * program counter alone and sends it to the routine's second exit. No per-thread state, no cost while nothing faults.
+ */
+#define _GNU_SOURCE
+#include "core/fault.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <ucontext.h>
+
+extern const char tpy_copy_begin[], tpy_copy_end[], tpy_copy_fault[];
+
+#if defined(__x86_64__)
+/* Up to 64 bytes by overlapping moves, to 1 KiB by 16-byte moves, beyond that by rep movsb, which modern CPUs run a line at a time. */
+__asm__(".text\n.p2align 5\n.globl tpy_copy\n.hidden tpy_copy\n.type tpy_copy,@function\n"
+        ".globl tpy_copy_begin\n.hidden tpy_copy_begin\n.globl tpy_copy_end\n.hidden tpy_copy_end\n"
+        ".globl tpy_copy_fault\n.hidden tpy_copy_fault\n"
+        "tpy_copy:\ntpy_copy_begin:\n.cfi_startproc\n"
+        "cmpq $16,%rdx\n jae 2f\n"
+        "cmpl $8,%edx\n jae 1f\n"
+        "cmpl $4,%edx\n jae 3f\n"
+        "testl %edx,%edx\n jz 9f\n"
+        "movzbl (%rsi),%eax\n movzbl -1(%rsi,%rdx),%ecx\n cmpl $2,%edx\n jbe 4f\n movzbl 1(%rsi),%r8d\n movb %r8b,1(%rdi)\n"
+        "4: movb %al,(%rdi)\n movb %cl,-1(%rdi,%rdx)\n xorl %eax,%eax\n ret\n"
+        "3: movl (%rsi),%eax\n movl -4(%rsi,%rdx),%ecx\n movl %eax,(%rdi)\n movl %ecx,-4(%rdi,%rdx)\n xorl %eax,%eax\n ret\n"
+        "1: movq (%rsi),%rax\n movq -8(%rsi,%rdx),%rcx\n movq %rax,(%rdi)\n movq %rcx,-8(%rdi,%rdx)\n"
+        "9: xorl %eax,%eax\n ret\n"
+        "2: cmpq $32,%rdx\n ja 5f\n"
+        "movups (%rsi),%xmm0\n movups -16(%rsi,%rdx),%xmm1\n movups %xmm0,(%rdi)\n movups %xmm1,-16(%rdi,%rdx)\n xorl %eax,%eax\n ret\n"
+        "5: cmpq $1024,%rdx\n jae 7f\n"
+        "movups -16(%rsi,%rdx),%xmm4\n leaq -16(%rdi,%rdx),%r8\n"
+        "6: movups (%rsi),%xmm0\n movups 16(%rsi),%xmm1\n movups %xmm0,(%rdi)\n movups %xmm1,16(%rdi)\n"
+        "addq $32,%rsi\n addq $32,%rdi\n subq $32,%rdx\n cmpq $32,%rdx\n ja 6b\n"
+        "cmpq $16,%rdx\n jbe 8f\n movups (%rsi),%xmm0\n movups %xmm0,(%rdi)\n"
+        "8: movups %xmm4,(%r8)\n xorl %eax,%eax\n ret\n"
+        "7: movq %rdx,%rcx\n cld\n rep movsb\n xorl %eax,%eax\n ret\n"
+        "tpy_copy_end:\n"
+        "tpy_copy_fault: movl $1,%eax\n ret\n"
+        ".cfi_endproc\n.size tpy_copy,.-tpy_copy\n.previous\n");
+#elif defined(__aarch64__)
+__asm__(".text\n.p2align 5\n.globl tpy_copy\n.hidden tpy_copy\n.type tpy_copy,%function\n"
+        ".globl tpy_copy_begin\n.hidden tpy_copy_begin\n.globl tpy_copy_end\n.hidden tpy_copy_end\n"
+        ".globl tpy_copy_fault\n.hidden tpy_copy_fault\n"
+        "tpy_copy:\ntpy_copy_begin:\n"
+        "1: subs x2,x2,#32\n b.lo 2f\n ldp q0,q1,[x1],#32\n stp q0,q1,[x0],#32\n b 1b\n"
+        "2: add x2,x2,#32\n"
+        "3: subs x2,x2,#8\n b.lo 4f\n ldr x3,[x1],#8\n str x3,[x0],#8\n b 3b\n"
+        "4: add x2,x2,#8\n"
+        "5: cbz x2,6f\n ldrb w3,[x1],#1\n strb w3,[x0],#1\n sub x2,x2,#1\n b 5b\n"
+        "6: mov w0,#0\n ret\n"
+        "tpy_copy_end:\n"
+        "tpy_copy_fault: mov w0,#1\n ret\n"
+        ".size tpy_copy,.-tpy_copy\n.previous\n");
+#else
+#error "Tetrapylon supports x86-64 and aarch64: build it on one of these."
+#endif
+
+static struct sigaction before_segv, before_bus;
+static pthread_mutex_t arming = PTHREAD_MUTEX_INITIALIZER;
+
+static uintptr_t *program_counter(ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return (uintptr_t *)&context->uc_mcontext.gregs[REG_RIP];
+#else
+    return (uintptr_t *)&context->uc_mcontext.pc;
+#endif
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+    uintptr_t *at = program_counter(context);
+    if (*at >= (uintptr_t)tpy_copy_begin && *at < (uintptr_t)tpy_copy_end) {
+        *at = (uintptr_t)tpy_copy_fault;
+        return;
+    }
+    const struct sigaction *before = signal == SIGSEGV ? &before_segv : &before_bus;
+    if (before->sa_flags & SA_SIGINFO) {
+        before->sa_sigaction(signal, info, context);
+    } else if (before->sa_handler == SIG_IGN || before->sa_handler == SIG_DFL) {
+        /* Nobody wanted it: let the fault happen again, or, if it was sent, send it again, with the default action. */
+        struct sigaction plain = {.sa_handler = SIG_DFL};
+        sigaction(signal, &plain, NULL);
+        if (info->si_code <= 0) raise(signal);
+    } else {
+        before->sa_handler(signal);
+    }
+}
+
+static void arm(int signal, struct sigaction *before)
+{
+    struct sigaction now;
+    if (sigaction(signal, NULL, &now) != 0) return;
+    if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault) return;
+    *before = now;
+    struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | (now.sa_flags & SA_NODEFER)};
+    ours.sa_mask = now.sa_mask;
+    sigaction(signal, &ours, NULL);
+}
+
+void tpy_fault_arm(void)
+{
+    pthread_mutex_lock(&arming);
+    arm(SIGSEGV, &before_segv);
+    arm(SIGBUS, &before_bus);
+    pthread_mutex_unlock(&arming);
+}

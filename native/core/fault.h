@@ -1,0 +1,14 @@
+/*
+ * fault: copies that survive bad addresses. A SIGSEGV or SIGBUS inside tpy_copy makes it return 1; any other fault goes to the
+ * handler that was there before ours (the JVM's, a sanitizer's, the program's).
+ *
+ * tpy_fault_arm is called at each set-up call; a program that replaces the handlers afterwards loses this protection until the next one. A
+ * thread that blocks SIGSEGV has none (the kernel then kills the process, as it does for any fault).
+ */
+#ifndef TPY_CORE_FAULT_H
+#define TPY_CORE_FAULT_H
+#include <stddef.h>
+/* 0, or 1 if some byte could not be read or written; then an unknown prefix was copied. */
+int tpy_copy(void *to, const void *from, size_t length);
+void tpy_fault_arm(void);
+#endif

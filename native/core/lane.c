@@ -1,0 +1,132 @@
+/* lane: how lanes come and go. A lane is made by a round trip over the link, at a thread's first offer on a connection. */
+#define _GNU_SOURCE
+#include "core/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/errors.h"
+#include "core/fault.h"
+
+static void lane_free(struct tpy_lane *lane)
+{
+    for (uint32_t i = 0; i < lane->fd_count; i++) close(lane->fds[i]);
+    free(lane->fds);
+    if (lane->spill_fd >= 0) close(lane->spill_fd);
+    if (lane->bulk) munmap(lane->bulk, sizeof *lane->bulk);
+    munmap(lane->shared, sizeof *lane->shared);
+    tpy_link_release(lane->link);
+    free(lane);
+}
+
+static int grow(struct tpy_thread *thread, uint32_t index)
+{
+    uint32_t capacity = thread->lane_capacity ? thread->lane_capacity : 8;
+    while (capacity <= index) capacity *= 2;
+    struct tpy_lane **lanes = realloc(thread->lanes, capacity * sizeof *lanes);
+    if (!lanes) return -ENOMEM;
+    memset(lanes + thread->lane_capacity, 0, (capacity - thread->lane_capacity) * sizeof *lanes);
+    thread->lanes = lanes;
+    thread->lane_capacity = capacity;
+    return 0;
+}
+
+static int bind(struct tpy_lane *lane)
+{
+    struct tpy_say say = {.type = TPY_SAY_BIND, .connection = lane->connection->id, .thread = lane->thread->number}, reply;
+    void *map = NULL;
+    int fd, result = tpy_link_request(lane->link, &say, &reply, &fd);
+    if (result == 0) result = fd < 0 ? -EPROTO : tpy_memory_map(fd, sizeof(struct tpy_shared), true, NULL, &map);
+    if (fd >= 0) close(fd);
+    lane->shared = map;
+    lane->exchange = reply.exchange;
+    lane->spin.patience = 0;
+    return result;
+}
+
+static int end_error(struct tpy_connection *connection)
+{
+    return atomic_load(&connection->state) == TPY_CONNECTION_OPEN ? 0 : -EBADF;
+}
+
+struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection *connection, int *error)
+{
+    /* One of an earlier use of the record: its connection was closed, so it is in nobody's list. */
+    if (connection->index < thread->lane_capacity && thread->lanes[connection->index]) {
+        lane_free(thread->lanes[connection->index]);
+        thread->lanes[connection->index] = NULL;
+    }
+    if ((*error = end_error(connection)) != 0) return NULL;
+    if (connection->index >= thread->lane_capacity && (*error = grow(thread, connection->index)) != 0) return NULL;
+    struct tpy_lane *lane = calloc(1, sizeof *lane);
+    if (!lane) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    tpy_fault_arm();
+    pthread_mutex_lock(&tpy_connections_lock);
+    *error = end_error(connection);
+    lane->link = connection->link;
+    lane->generation = atomic_load(&connection->generation);
+    if (*error == 0) tpy_link_retain(lane->link);
+    pthread_mutex_unlock(&tpy_connections_lock);
+    if (*error != 0) {
+        free(lane);
+        return NULL;
+    }
+    lane->connection = connection;
+    lane->thread = thread;
+    lane->spill_fd = -1;
+    lane->ring = &lane->link->page->ring[connection->port % TPY_RINGS];
+    *error = bind(lane);
+    pthread_mutex_lock(&tpy_connections_lock);
+    if (*error == 0 && (*error = end_error(connection)) == 0 && lane->generation == atomic_load(&connection->generation)) {
+        lane->next = connection->lanes;
+        connection->lanes = lane;
+        thread->lanes[connection->index] = lane;
+    } else if (*error == 0) *error = -EBADF;
+    pthread_mutex_unlock(&tpy_connections_lock);
+    if (*error == 0) return lane;
+    if (lane->shared) lane_free(lane);
+    else {
+        tpy_link_release(lane->link);
+        free(lane);
+    }
+    return NULL;
+}
+
+int tpy_lane_bulk(struct tpy_lane *lane)
+{
+    struct tpy_say say = {.type = TPY_SAY_BULK, .exchange = lane->exchange}, reply;
+    void *map = NULL;
+    int fd, result = tpy_link_request(lane->link, &say, &reply, &fd);
+    if (result == 0) result = fd < 0 ? -EPROTO : tpy_memory_map(fd, sizeof(struct tpy_bulk), true, NULL, &map);
+    if (fd >= 0) close(fd);
+    lane->bulk = map;
+    return result;
+}
+
+void tpy_lane_drop_all(struct tpy_thread *thread)
+{
+    for (uint32_t i = 0; i < thread->lane_capacity; i++) {
+        struct tpy_lane *lane = thread->lanes[i];
+        if (!lane) continue;
+        bool listed = false;
+        pthread_mutex_lock(&tpy_connections_lock);
+        for (struct tpy_lane **at = &lane->connection->lanes; *at; at = &(*at)->next)
+            if (*at == lane) {
+                *at = lane->next;
+                listed = true;
+                break;
+            }
+        pthread_mutex_unlock(&tpy_connections_lock);
+        struct tpy_say say = {.type = TPY_SAY_UNBIND, .version = TPY_WIRE_VERSION, .exchange = lane->exchange};
+        if (listed && !atomic_load(&lane->link->dead)) tpy_link_say(lane->link, &say, NULL, 0);
+        lane_free(lane);
+    }
+    free(thread->lanes);
+    thread->lanes = NULL;
+    thread->lane_capacity = 0;
+}

@@ -1,0 +1,79 @@
+/*
+ * lane: the client's private half of one exchange: one thread on one connection. Only that thread offers on it; the watcher may end it
+ * (`over`), other threads may cancel. For the core's own use.
+ */
+#ifndef TPY_CORE_LANE_H
+#define TPY_CORE_LANE_H
+
+#include "core/connection.h"
+#include "core/layout.h"
+#include "core/link.h"
+#include "core/thread_record.h"
+
+enum tpy_connection_state { TPY_CONNECTION_FREE, TPY_CONNECTION_OPEN, TPY_CONNECTION_CLOSED, TPY_CONNECTION_GONE };
+
+struct tpy_connection {
+    _Atomic uint32_t state;
+    uint32_t index;       /* place in the table: a thread's lanes are found by it */
+    _Atomic uint32_t generation; /* tells lanes of an earlier use of the record */
+    struct tpy_link *link;
+    uint32_t id;          /* the server's number for it */
+    uint32_t port, port_flags;
+    uint64_t reply;
+    struct tpy_lane *lanes; /* guarded by tpy_connections_lock */
+    void (*gone)(void *);
+    void *gone_argument;
+    struct tpy_connection *next; /* of the link, or of the free list */
+};
+
+struct tpy_lane {
+    struct tpy_shared *shared;
+    struct tpy_connection *connection;
+    uint32_t generation;
+    struct tpy_thread *thread;
+    struct tpy_link *link;
+    const _Atomic uint32_t *ring; /* our port's word in the server's page */
+    struct tpy_bulk *bulk;
+    uint32_t sequence;   /* of the last offer */
+    uint32_t exchange;   /* the server's index */
+    uint32_t oneway_put;
+    bool streaming, server_slept;
+    _Atomic uint32_t over; /* 0, or the errno that ends offers: ESRCH, EBADF */
+    struct tpy_spin spin;
+    /* the offer in progress, for the stream */
+    const struct tpy_offer *offer;
+    uint64_t send_length, room, filled, applied, stream_base;
+    uint32_t seek_seen;
+    bool send_fault, room_fault;
+    /* came over the link */
+    struct tpy_lock extras;
+    int spill_fd;
+    uint64_t spill_length;
+    uint32_t spill_sequence;
+    int *fds;
+    uint32_t fd_count;
+    struct tpy_lane *next; /* of the connection */
+};
+
+extern pthread_mutex_t tpy_connections_lock;
+
+/* The calling thread's lane on a connection, made if need be. NULL with *error. (lane.c) */
+struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection *connection, int *error);
+static inline struct tpy_lane *tpy_lane_get(struct tpy_thread *thread, struct tpy_connection *connection, int *error)
+{
+    if (TPY_LIKELY(connection->index < thread->lane_capacity)) {
+        struct tpy_lane *lane = thread->lanes[connection->index];
+        if (TPY_LIKELY(lane && lane->generation == atomic_load_explicit(&connection->generation, memory_order_acquire))) return lane;
+    }
+    return tpy_lane_make(thread, connection, error);
+}
+int tpy_lane_bulk(struct tpy_lane *lane); /* 0 or -errno */
+void tpy_lane_drop_all(struct tpy_thread *thread);
+
+/* The client's side of the stream (lane_stream.c): */
+void tpy_lane_stream_begin(struct tpy_lane *lane);
+bool tpy_lane_stream_wants(const struct tpy_lane *lane); /* a load or three */
+bool tpy_lane_stream_help(struct tpy_lane *lane);        /* does what it can; true: something */
+int tpy_lane_stream_end(struct tpy_lane *lane, unsigned flags); /* takes what is left; 0 or -EFAULT */
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * layout: the shared memory of one exchange, the wire format between a client thread and a server port.
+ *
+ * The server's process creates the memory (a sealed memfd) and both sides map it; C and Java processes of every version that speak
+ * TPY_WIRE_VERSION agree on each offset below. Every word here is a hint written by a process that may lie: a reader loads it once,
+ * copies it to private memory, and checks the copy. The state that decides lives in struct tpy_exchange (server) and
+ * struct tpy_lane (client), see docs/exchange.md.
+ */
+#ifndef TPY_CORE_LAYOUT_H
+#define TPY_CORE_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TPY_WIRE_VERSION 1u
+
+/* Bytes of a window that travel in the exchange itself; what lies beyond goes through the stream (bulk.h). */
+#define TPY_INLINE 16384u
+#define TPY_LINE 64u
+/* One-way messages that may wait in one exchange; a power of two. */
+#define TPY_ONEWAY_SLOTS 1024u
+
+/* post, low half: sequence << 1 | TPY_POST_SLEEP; high half: how many one-way messages were ever put. */
+#define TPY_POST_SLEEP 1u
+
+/* answer: sequence << 5 | bits. The sequence has 27 bits and is compared for equality only. */
+#define TPY_ANSWER_SLEEP 1u     /* the client sleeps on this word: wake it */
+#define TPY_ANSWER_DONE 2u      /* the server finished this sequence */
+#define TPY_ANSWER_CANCEL 4u    /* the client withdrew this sequence */
+#define TPY_ANSWER_CONFIRMED 8u /* with CANCEL: the server dropped it unaccepted; alone: the client asks for that (withdraw) */
+#define TPY_ANSWER_HELP 16u     /* the server asks the client to look at the stream */
+#define TPY_ANSWER_SHIFT 5
+#define TPY_SEQUENCE_MASK 0x07ffffffu
+
+/* tpy_offer_area.flags */
+#define TPY_OFFER_LONG 1u     /* lengths need 64 bits: they stand in the client line */
+#define TPY_OFFER_FDS 2u      /* descriptors were sent over the link before the post */
+#define TPY_OFFER_CONTINUE 4u /* goes to the holder of the exchange, not to the port's queue */
+#define TPY_OFFER_STREAM 8u   /* parts of the windows lie beyond TPY_INLINE */
+#define TPY_OFFER_FAULT 16u   /* client.fault_at, client.room_fault_at tell where a window cannot be read or written */
+
+#define TPY_OFFER_NOTIFY 32u  /* set HELP in the answer word when it is accepted */
+
+/* tpy_answer_area.flags */
+#define TPY_ANSWER_ERROR 1u  /* status is a positive errno, not the server's status */
+#define TPY_ANSWER_PUSHED 2u /* the data went through push records; none is inline */
+#define TPY_ANSWER_SPILL 4u  /* more push records wait in a memory object sent over the link */
+#define TPY_ANSWER_FDS 8u    /* descriptors were sent over the link before the answer */
+#define TPY_ANSWER_HOLD 16u  /* the exchange stays with the server that answered */
+
+struct tpy_offer_area { /* the client writes; the server sets only TPY_POST_SLEEP */
+    _Alignas(TPY_LINE) _Atomic uint64_t post;
+    uint8_t kind;
+    uint8_t priority;
+    uint8_t flags;
+    uint8_t cpu; /* the CPU the client last ran on */
+    uint32_t tag;
+    uint32_t send_length;
+    uint32_t room;
+    unsigned char data[TPY_INLINE];
+};
+
+struct tpy_answer_area { /* the server writes; the client sets SLEEP and CANCEL in the word */
+    _Alignas(TPY_LINE) _Atomic uint32_t answer;
+    uint8_t flags;
+    uint8_t cpu; /* the CPU the server last ran on */
+    uint16_t reserved;
+    int64_t status;
+    uint64_t length;
+    unsigned char data[TPY_INLINE];
+};
+
+struct tpy_server_line {
+    _Alignas(TPY_LINE) _Atomic uint32_t accepted; /* the sequence last accepted */
+    _Atomic uint32_t seek;                        /* counts requests to start the send stream elsewhere */
+    _Atomic uint64_t seek_to;                     /* the window offset asked for */
+    _Atomic uint64_t taken;                       /* send stream: window bytes consumed up to here */
+    _Atomic uint64_t pushed;                      /* push records: ring position produced, from 0 in each sequence */
+    _Atomic uint32_t stream_for;                  /* the sequence that taken, seek_to and pushed belong to */
+    _Atomic uint32_t oneway_taken;                /* one-way messages consumed */
+};
+
+struct tpy_client_line {
+    _Alignas(TPY_LINE) uint64_t send_length;
+    uint64_t room;
+    uint64_t stamp;               /* CLOCK_MONOTONIC ns of the post, where it was not taken at once: order among equals */
+    uint64_t room_fault_at;       /* reply window offset that cannot be written; all ones: none known */
+    uint64_t iov;                 /* address and count of the send parts, for process_vm_readv */
+    uint64_t iov_count;
+    _Atomic uint64_t applied;     /* push records: ring position consumed */
+    _Atomic uint32_t stamp_for;   /* the sequence that stamp belongs to */
+    _Alignas(TPY_LINE) _Atomic uint64_t filled; /* send stream: window bytes available up to here */
+    _Atomic uint64_t fault_at;    /* window offset that could not be read; all ones: none */
+    _Atomic uint32_t seek_seen;   /* the last seek obeyed; filled counts from its offset */
+    uint32_t reserved2;
+};
+
+struct tpy_oneway {
+    uint64_t value;
+    uint64_t stamp;
+    uint32_t tag;
+    int16_t code;
+    uint8_t priority;
+    uint8_t kind;
+};
+
+struct tpy_shared {
+    struct tpy_server_line server;
+    struct tpy_client_line client;
+    unsigned char reserved[4096 - sizeof(struct tpy_server_line) - sizeof(struct tpy_client_line)];
+    struct tpy_offer_area offer;
+    unsigned char pad1[5 * 4096 - sizeof(struct tpy_offer_area)];
+    struct tpy_answer_area answer;
+    unsigned char pad2[5 * 4096 - sizeof(struct tpy_answer_area)];
+    struct tpy_oneway oneway[TPY_ONEWAY_SLOTS];
+};
+
+/* The stream memory of an exchange that moves large windows: one ring a direction. */
+#define TPY_RING (256u * 1024u)
+struct tpy_bulk {
+    unsigned char send[TPY_RING];  /* the client writes window bytes at offset % TPY_RING */
+    unsigned char reply[TPY_RING]; /* the server writes push records */
+};
+
+/* A push record in the reply ring (or in a spill): this header, then length bytes, padded to 16. */
+struct tpy_push_record {
+    uint64_t offset;
+    uint64_t length;
+};
+
+/* The page a process shows all its clients, read-only to them. ring[port % TPY_RINGS] tells whether receivers of that port sleep
+ * where a post alone does not wake them. */
+#define TPY_RINGS 1024u
+#define TPY_RING_NO 0u
+#define TPY_RING_NOW 1u   /* ring at once after the post */
+#define TPY_RING_LATER 2u /* ring only before going to sleep */
+struct tpy_node_page {
+    uint32_t version;
+    uint32_t pid;
+    uint64_t generation;
+    _Alignas(TPY_LINE) _Atomic uint32_t ring[TPY_RINGS];
+};
+
+_Static_assert(offsetof(struct tpy_offer_area, data) == 24, "40 bytes travel in the line of the post");
+_Static_assert(offsetof(struct tpy_answer_area, data) == 24, "40 bytes travel in the line of the answer");
+_Static_assert(sizeof(struct tpy_oneway) == 24, "wire format");
+_Static_assert(offsetof(struct tpy_shared, offer) == 4096, "wire format");
+_Static_assert(offsetof(struct tpy_shared, answer) == 6 * 4096, "wire format");
+_Static_assert(offsetof(struct tpy_shared, oneway) == 11 * 4096, "wire format");
+_Static_assert(sizeof(struct tpy_shared) % 4096 == 0, "whole pages");
+
+#define TPY_NOWHERE UINT64_MAX
+static inline uint32_t tpy_post_sequence(uint64_t post) { return ((uint32_t)post >> 1) & TPY_SEQUENCE_MASK; }
+static inline uint32_t tpy_answer_sequence(uint32_t answer) { return answer >> TPY_ANSWER_SHIFT; }
+
+#endif

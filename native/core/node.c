@@ -1,0 +1,436 @@
+/*
+ * node: see node.h. The watcher is one thread with all signals blocked; it never touches a caller's memory, never waits for a peer, and
+ * takes locks only for moments.
+ */
+#define _GNU_SOURCE
+#include "core/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/fault.h"
+#include "core/fork.h"
+#include "core/inspect.h"
+#include "core/thread.h"
+
+#define LINKS_PER_USER 1024
+#define LATER_SLOTS 8
+
+struct tpy_node_hooks tpy_node_server_hooks, tpy_node_client_hooks;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* set-up and the list of links */
+static bool watching, listening;
+static int poll_fd = -1, wake_fd = -1, listen_fd = -1, page_fd = -1, spare_fd = -1;
+static struct tpy_node_page *page;
+static struct tpy_link *links;
+static struct {
+    _Atomic int64_t at;
+    void (*_Atomic run)(void);
+} later[LATER_SLOTS];
+
+/* epoll's data: a link with the lowest bit telling whether its pidfd spoke, or one of these. */
+static char listen_mark, wake_mark;
+
+int tpy_node_directory(uid_t uid, char *path, size_t size)
+{
+    const char *chosen = getenv("TETRAPYLON_DIR");
+    struct stat status;
+    int length = chosen && uid == geteuid() ? snprintf(path, size, "%s", chosen)
+                                            : snprintf(path, size, "%s/tetrapylon-%u", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", uid);
+    if (length < 0 || (size_t)length >= size) return -ENAMETOOLONG;
+    if (uid == geteuid() && mkdir(path, 0711) != 0 && errno != EEXIST) return -errno;
+    if (lstat(path, &status) != 0) return -errno;
+    /* Nobody but its user may be able to put a name or a socket there. */
+    if (!S_ISDIR(status.st_mode) || status.st_uid != uid || (status.st_mode & 022)) return -EACCES;
+    return 0;
+}
+
+int tpy_node_subdirectory(const char *sub, char *path, size_t size)
+{
+    int result = tpy_node_directory(geteuid(), path, size);
+    if (result != 0) return result;
+    size_t length = strlen(path);
+    for (const char *from = sub; *from;) { /* one level at a time */
+        size_t step = strcspn(from, "/");
+        if (length + 1 + step >= size) return -ENAMETOOLONG;
+        path[length++] = '/';
+        memcpy(path + length, from, step);
+        path[length += step] = 0;
+        if (mkdir(path, 0755) != 0 && errno != EEXIST) return -errno;
+        from += step + (from[step] == '/');
+    }
+    return 0;
+}
+
+/* The socket of a process: its number, told apart by the pid namespace it counts in. */
+static int socket_address(uid_t uid, pid_t pid, struct sockaddr_un *address)
+{
+    char directory[PATH_MAX];
+    struct stat space;
+    int result = tpy_node_directory(uid, directory, sizeof directory);
+    if (result != 0) return result;
+    if (stat("/proc/self/ns/pid", &space) != 0) space.st_ino = 0;
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    int length = snprintf(address->sun_path, sizeof address->sun_path, "%s/%d.%lu", directory, pid, (unsigned long)space.st_ino);
+    return length < 0 || (size_t)length >= sizeof address->sun_path ? -ENAMETOOLONG : 0;
+}
+
+static void remove_socket(void)
+{
+    struct sockaddr_un address;
+    tpy_inspect_end();
+    if (listen_fd >= 0 && socket_address(geteuid(), getpid(), &address) == 0) unlink(address.sun_path);
+}
+
+static int watch(int fd, void *mark)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = mark};
+    return epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+static int watch_link(struct tpy_link *link)
+{
+    int result = watch(link->fd, link);
+    if (result == 0) result = watch(link->pidfd, (void *)((uintptr_t)link | 1));
+    return result;
+}
+
+static void bury(struct tpy_link *link)
+{
+    if (atomic_exchange(&link->dead, true)) return;
+    epoll_ctl(poll_fd, EPOLL_CTL_DEL, link->fd, NULL);
+    epoll_ctl(poll_fd, EPOLL_CTL_DEL, link->pidfd, NULL);
+    shutdown(link->fd, SHUT_RDWR);
+    (link->serving ? tpy_node_server_hooks : tpy_node_client_hooks).died(link);
+    tpy_futex_wake_private(&link->replied, INT_MAX);
+    pthread_mutex_lock(&lock);
+    for (struct tpy_link **at = &links; *at; at = &(*at)->next)
+        if (*at == link) {
+            *at = link->next;
+            break;
+        }
+    pthread_mutex_unlock(&lock);
+}
+
+static void hear(struct tpy_link *link)
+{
+    int fds[TPY_SAY_FDS_MAX];
+    struct tpy_say say;
+    unsigned count;
+    for (int turn = 0; turn < 64 && !atomic_load(&link->dead); turn++) { /* bounded: nobody talks the others down */
+        int result = tpy_link_hear(link, &say, fds, &count);
+        if (result == 0) return;
+        if (result < 0) {
+            bury(link);
+            return;
+        }
+        if (!link->serving && say.type == TPY_SAY_REPLY) tpy_link_replied(link, &say, fds, count);
+        else (link->serving ? tpy_node_server_hooks : tpy_node_client_hooks).say(link, &say, fds, count);
+    }
+}
+
+/* Makes room for a newcomer: drops the user's oldest link that never said HELLO, if he has too many. */
+static bool admit(const struct tpy_link *newcomer, struct tpy_link **victim)
+{
+    unsigned count = 0;
+    *victim = NULL;
+    pthread_mutex_lock(&lock);
+    for (struct tpy_link *link = links; link; link = link->next) {
+        if (!link->serving || link->who.uid != newcomer->who.uid) continue;
+        count++;
+        if (!link->greeted && (!*victim || link->since < (*victim)->since)) *victim = link;
+    }
+    if (count < LINKS_PER_USER) *victim = NULL;
+    pthread_mutex_unlock(&lock);
+    return count < LINKS_PER_USER || *victim;
+}
+
+static struct tpy_link *welcome(void)
+{
+    struct tpy_link *victim = NULL;
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd >= 0) {
+        /* Out of descriptors: take the caller off the queue and tell him so by closing. */
+        close(spare_fd);
+        fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0) close(fd);
+        spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        return NULL;
+    }
+    if (fd < 0) return NULL;
+    struct tpy_link *link = tpy_link_new(fd, true);
+    if (!link) return NULL;
+    if (!admit(link, &victim) || watch_link(link) != 0) {
+        tpy_link_release(link);
+        return NULL;
+    }
+    pthread_mutex_lock(&lock);
+    link->next = links;
+    links = link;
+    pthread_mutex_unlock(&lock);
+    if (victim) bury(victim);
+    return victim;
+}
+
+static int time_left(void)
+{
+    int64_t first = TPY_NEVER;
+    for (int i = 0; i < LATER_SLOTS; i++) {
+        int64_t at = atomic_load(&later[i].at);
+        if (atomic_load(&later[i].run) && at < first) first = at;
+    }
+    if (first == TPY_NEVER) return -1;
+    int64_t left = first - tpy_now();
+    return left <= 0 ? 0 : left > 1000000000 ? 1000 : (int)((left + 999999) / 1000000);
+}
+
+static void *watcher(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        struct epoll_event events[32];
+        struct tpy_link *buried[33]; /* kept until the batch is over: it may name them again */
+        unsigned graves = 0;
+        int count = epoll_wait(poll_fd, events, 32, time_left());
+        for (int i = 0; i < count; i++) {
+            void *mark = events[i].data.ptr;
+            uint64_t woken;
+            if (mark == &wake_mark) {
+                if (read(wake_fd, &woken, sizeof woken) < 0) continue;
+            } else if (mark == &listen_mark) {
+                struct tpy_link *victim = welcome();
+                if (victim) buried[graves++] = victim;
+            } else {
+                struct tpy_link *link = (struct tpy_link *)((uintptr_t)mark & ~(uintptr_t)1);
+                if (atomic_load(&link->dead)) continue;
+                if ((uintptr_t)mark & 1) hear(link), bury(link); /* its last words first */
+                else hear(link);
+                if (!atomic_load(&link->dead)) continue;
+                buried[graves++] = link;
+            }
+        }
+        for (int i = 0; i < LATER_SLOTS; i++) {
+            void (*run)(void) = atomic_load(&later[i].run);
+            if (!run || atomic_load(&later[i].at) > tpy_now()) continue;
+            atomic_store(&later[i].run, NULL);
+            run();
+        }
+        while (graves > 0) tpy_link_release(buried[--graves]);
+    }
+    return NULL;
+}
+
+static void in_child(void)
+{
+    int *ours[] = {&poll_fd, &wake_fd, &listen_fd, &page_fd, &spare_fd};
+    pthread_mutex_init(&lock, NULL);
+    for (struct tpy_link *link = links; link; link = link->next) {
+        close(link->fd);
+        close(link->pidfd);
+    }
+    links = NULL; /* the records stay: a lane of the parent may still be named in our copy of its memory */
+    for (unsigned i = 0; i < sizeof ours / sizeof *ours; i++) {
+        if (*ours[i] >= 0) close(*ours[i]);
+        *ours[i] = -1;
+    }
+    watching = listening = false;
+    page = NULL;
+    for (int i = 0; i < LATER_SLOTS; i++) atomic_store(&later[i].run, NULL);
+}
+
+static void once_ever(void)
+{
+    tpy_at_fork_child(in_child);
+    atexit(remove_socket);
+}
+
+static int start_watching(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (watching) return 0;
+    pthread_once(&once, once_ever);
+    tpy_fault_arm();
+    if (poll_fd < 0 && (poll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) return -errno;
+    if (wake_fd < 0) {
+        if ((wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) return -errno;
+        watch(wake_fd, &wake_mark);
+    }
+    if (spare_fd < 0) spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_t thread;
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&thread, NULL, watcher, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result != 0) return -result;
+    pthread_setname_np(thread, "tetrapylon");
+    pthread_detach(thread);
+    tpy_inspect_begin();
+    watching = true;
+    return 0;
+}
+
+static int make_page(void)
+{
+    if (page) return 0;
+    size_t size = sizeof *page;
+    int fd = memfd_create("tetrapylon-node", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) return -errno;
+    if (ftruncate(fd, (off_t)size) != 0 || (page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0)) == MAP_FAILED) {
+        page = NULL;
+        close(fd);
+        return -ENOMEM;
+    }
+    madvise(page, size, MADV_DONTFORK);
+    page->version = TPY_WIRE_VERSION;
+    page->pid = (uint32_t)getpid();
+    /* From here on only this mapping writes. */
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+        close(fd);
+        return -ENOTSUP;
+    }
+    page_fd = fd;
+    return 0;
+}
+
+static int start_listening(void)
+{
+    struct sockaddr_un address;
+    if (listening) return 0;
+    int result = make_page();
+    if (result == 0) result = socket_address(geteuid(), getpid(), &address);
+    if (result != 0) return result;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    /* Whoever left a socket under our number is dead. */
+    unlink(address.sun_path);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || chmod(address.sun_path, 0666) != 0 || listen(fd, 4096) != 0 ||
+        watch(fd, &listen_mark) != 0) {
+        result = -errno;
+        close(fd);
+        return result;
+    }
+    listen_fd = fd;
+    listening = true;
+    return 0;
+}
+
+int tpy_node_serve(void)
+{
+    pthread_mutex_lock(&lock);
+    int result = start_watching();
+    if (result == 0) result = start_listening();
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+struct tpy_node_page *tpy_node_page(void) { return page; }
+int tpy_node_page_fd(void) { return page_fd; }
+
+/* The user a process belongs to, by /proc; ourselves when that does not tell. */
+static uid_t owner_of(pid_t pid)
+{
+    char path[32];
+    struct stat status;
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    return stat(path, &status) == 0 ? status.st_uid : geteuid();
+}
+
+static int connect_to(pid_t pid, struct tpy_link **made)
+{
+    struct sockaddr_un address;
+    uid_t owner = owner_of(pid);
+    int result = socket_address(owner, pid, &address);
+    if (result != 0) return result == -ENOENT ? -ESRCH : result;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        result = errno == ENOENT || errno == ECONNREFUSED ? -ESRCH : errno == EACCES ? -EPERM : -errno;
+        close(fd);
+        return result;
+    }
+    struct tpy_link *link = tpy_link_new(fd, false);
+    if (!link) return -ESRCH;
+    /* A squatter under that path is not the process that was meant. */
+    if (link->who.pid != pid || (link->who.uid != owner && link->who.uid != 0)) result = -ESRCH;
+    else result = watch_link(link);
+    if (result != 0) {
+        tpy_link_release(link);
+        return result;
+    }
+    *made = link;
+    return 0;
+}
+
+static int greet(struct tpy_link *link)
+{
+    struct tpy_say hello = {.type = TPY_SAY_HELLO, .port = sizeof(struct tpy_shared)}, reply;
+    void *seen = NULL;
+    int fd, result = tpy_link_request(link, &hello, &reply, &fd);
+    if (result == 0) result = fd < 0 ? -EPROTO : tpy_memory_map(fd, sizeof(struct tpy_node_page), false, NULL, &seen);
+    if (fd >= 0) close(fd);
+    if (result != 0) return result;
+    link->page = seen;
+    link->greeted = true;
+    return 0;
+}
+
+int tpy_node_link(pid_t pid, struct tpy_link **found)
+{
+    pthread_mutex_lock(&lock);
+    int result = start_watching();
+    struct tpy_link *link = NULL;
+    for (link = links; result == 0 && link; link = link->next)
+        if (!link->serving && link->who.pid == pid && !atomic_load(&link->dead)) break;
+    if (result == 0 && !link && (result = connect_to(pid, &link)) == 0) {
+        link->next = links;
+        links = link;
+    }
+    if (result == 0) tpy_link_retain(link);
+    pthread_mutex_unlock(&lock);
+    if (result != 0) return result;
+    static pthread_mutex_t greeting = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&greeting);
+    if (!link->greeted) result = greet(link);
+    pthread_mutex_unlock(&greeting);
+    if (result != 0) {
+        tpy_node_drop(link);
+        tpy_link_release(link);
+        return result;
+    }
+    *found = link;
+    return 0;
+}
+
+struct tpy_link *tpy_node_client_link(pid_t pid)
+{
+    pthread_mutex_lock(&lock);
+    struct tpy_link *link = links;
+    while (link && !(link->serving && link->who.pid == pid && !atomic_load(&link->dead))) link = link->next;
+    if (link) tpy_link_retain(link);
+    pthread_mutex_unlock(&lock);
+    return link;
+}
+
+void tpy_node_later(unsigned slot, int64_t at, void (*run)(void))
+{
+    uint64_t one = 1;
+    if (!atomic_load(&later[slot].run) || at < atomic_load(&later[slot].at)) atomic_store(&later[slot].at, at);
+    atomic_store(&later[slot].run, run);
+    if (wake_fd >= 0 && write(wake_fd, &one, sizeof one) < 0) return;
+}
+
+void tpy_node_drop(struct tpy_link *link) { shutdown(link->fd, SHUT_RDWR); }

@@ -1,0 +1,370 @@
+/*
+ * offer: a client thread's exchange, from its post to its answer. The fast path is the first third of tpy_offer: a copy, a
+ * compare-and-swap, a poll, a copy. How an offer ends early is in strike(), after docs/exchange.md.
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/errors.h"
+#include "core/fault.h"
+#include "core/inspect.h"
+#include "core/iov.h"
+#include "core/lane.h"
+
+#define PROBE_MOST (1u << 20) /* bytes of reply room whose pages are tried beforehand */
+
+/* Finds out how far the reply room can be written, by writing a byte of each page to itself. It is the caller's to be written, so nobody
+ * else writes there now. */
+static uint64_t writable(const struct iovec *parts, size_t count)
+{
+    uint64_t before = 0;
+    for (size_t i = 0; i < count && before < PROBE_MOST; i++) {
+        char *at = parts[i].iov_base;
+        size_t length = parts[i].iov_len;
+        if (length == 0) continue;
+        if (tpy_copy(at, at, 1) != 0) return before;
+        for (size_t next = 4096 - ((uintptr_t)at & 4095); next < length && before + next < PROBE_MOST; next += 4096)
+            if (tpy_copy(at + next, at + next, 1) != 0) return before + next;
+        before += length;
+    }
+    return TPY_NOWHERE;
+}
+
+static void ring(struct tpy_lane *lane)
+{
+    struct tpy_say say = {.type = TPY_SAY_RING, .version = TPY_WIRE_VERSION, .port = lane->connection->port};
+    tpy_link_say(lane->link, &say, NULL, 0); /* a full socket holds rings enough */
+}
+
+struct poll {
+    struct tpy_lane *lane;
+    uint32_t done, seen, events;
+    bool streaming;
+};
+
+static inline bool answered(void *argument)
+{
+    struct poll *poll = argument;
+    uint32_t answer = atomic_load_explicit(&poll->lane->shared->answer.answer, memory_order_acquire);
+    if (answer != poll->seen) return true;
+    if (TPY_UNLIKELY(poll->streaming) && tpy_lane_stream_wants(poll->lane)) return true;
+    return tpy_thread_events(poll->lane->thread) != poll->events;
+}
+
+static inline bool is_done(const struct tpy_lane *lane, uint32_t answer)
+{
+    return tpy_answer_sequence(answer) == lane->sequence && (answer & TPY_ANSWER_DONE);
+}
+
+/* The answer word to n|bits unless the server answers first. The word replaced, or 0 if it was done. */
+static bool mark(struct tpy_lane *lane, uint32_t bits, uint32_t *replaced)
+{
+    _Atomic uint32_t *word = &lane->shared->answer.answer;
+    uint32_t now = atomic_load(word);
+    for (;;) {
+        if (is_done(lane, now)) return false;
+        if (atomic_compare_exchange_weak(word, &now, lane->sequence << TPY_ANSWER_SHIFT | bits)) {
+            *replaced = now & ~(TPY_ANSWER_SLEEP | TPY_ANSWER_HELP);
+            return true;
+        }
+    }
+}
+
+/* Gives the offer up whatever its state. False: the answer came first. */
+static bool cancel(struct tpy_lane *lane)
+{
+    uint32_t replaced;
+    return mark(lane, TPY_ANSWER_CANCEL, &replaced);
+}
+
+/* Gives it up only if it has not been accepted. 1 given up, 0 accepted, -1 the answer came first. */
+static int withdraw(struct tpy_lane *lane)
+{
+    struct tpy_shared *shared = lane->shared;
+    uint32_t replaced, asking = lane->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_CONFIRMED, now = asking;
+    if (atomic_load(&shared->server.accepted) == lane->sequence) return is_done(lane, atomic_load(&shared->answer.answer)) ? -1 : 0;
+    if (!mark(lane, TPY_ANSWER_CONFIRMED, &replaced)) return -1;
+    if (atomic_load_explicit(&shared->server.accepted, memory_order_seq_cst) != lane->sequence) {
+        atomic_compare_exchange_strong(&shared->answer.answer, &now, lane->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_CANCEL);
+        return 1;
+    }
+    /* Both saw each other: whoever changes the word now decides. */
+    if (atomic_compare_exchange_strong(&shared->answer.answer, &now, replaced)) return 0;
+    return now & TPY_ANSWER_CANCEL ? 1 : -1;
+}
+
+struct wait {
+    int64_t deadline;
+    bool lingering;
+};
+
+/* Deadline, signal or cancel. True: the offer is over, *result says how; false: go on waiting (or look: it may be answered). */
+static bool strike(struct tpy_lane *lane, struct tpy_offer *offer, struct wait *wait, int reason, int *result)
+{
+    unsigned states = reason == ETIMEDOUT ? offer->strike : TPY_STRIKE_BOTH, ends = states & ~offer->linger & TPY_STRIKE_BOTH;
+    if (ends == TPY_STRIKE_BOTH) {
+        if (!cancel(lane)) return false;
+        *result = -reason;
+        return true;
+    }
+    int given_up = 0;
+    if (ends & TPY_STRIKE_SEND) given_up = withdraw(lane);
+    else if (atomic_load(&lane->shared->server.accepted) != lane->sequence) {
+        /* Not accepted, and this state is not struck. A deadline strikes once it is: the server then tells us (TPY_OFFER_NOTIFY). */
+        if (reason == ETIMEDOUT) wait->deadline = TPY_NEVER;
+        return false;
+    }
+    if (given_up == 1) {
+        *result = -reason;
+        return true;
+    }
+    if (given_up < 0) return false;
+    if (ends & TPY_STRIKE_REPLY) {
+        if (!cancel(lane)) return false;
+        *result = -reason;
+        return true;
+    }
+    if (states & offer->linger & TPY_STRIKE_REPLY && !wait->lingering) {
+        struct tpy_say say = {.type = TPY_SAY_UNBLOCK, .version = TPY_WIRE_VERSION, .exchange = lane->exchange, .sequence = lane->sequence};
+        offer->struck = reason;
+        wait->lingering = true;
+        tpy_link_say(lane->link, &say, NULL, 0);
+    }
+    if (reason == ETIMEDOUT) wait->deadline = TPY_NEVER;
+    return false;
+}
+
+/* Sleeps until the word, an event, or the deadline. The word is marked so that the server wakes us. */
+static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t deadline)
+{
+    _Atomic uint32_t *word = &lane->shared->answer.answer;
+    struct tpy_thread *thread = lane->thread;
+    uint32_t seen = poll->seen, asleep = (seen & ~TPY_ANSWER_HELP) | TPY_ANSWER_SLEEP;
+    if (seen != asleep && !atomic_compare_exchange_strong(word, &seen, asleep)) return 0;
+    struct tpy_narrow narrow = {0};
+    uint8_t cpu = tpy_cpu();
+    /* Woken by us on this CPU, the server will answer from here: stay where its wake is cheap. */
+    if (lane->server_slept && lane->shared->answer.cpu == cpu) tpy_narrow_to(&narrow, &lane->spin, cpu);
+    tpy_inspect_blocked_on(thread, TPY_BLOCKED_OFFER, (uint32_t)lane->link->who.pid, lane->connection->port, lane->exchange, lane->sequence);
+    atomic_store(&thread->asleep, 1);
+    struct tpy_wait_word words[] = {{(void *)word, asleep, false}, {(void *)&thread->events, poll->events, true}};
+    int result = tpy_futex_wait_any(words, 2, deadline);
+    if (TPY_UNLIKELY(result == -ENOSYS)) {
+        /* One word only: look at the private one every tenth of a second. */
+        int64_t slice = tpy_now() + 100000000;
+        result = tpy_futex_wait_shared((void *)word, asleep, slice < deadline ? slice : deadline);
+        if (result == -ETIMEDOUT && slice < deadline) result = 0;
+    }
+    atomic_store(&thread->asleep, 0);
+    tpy_inspect_ready(thread);
+    tpy_narrow_undo(&narrow);
+    return result;
+}
+
+/* Until answered (0) or given up (the error). */
+static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool server_slept)
+{
+    struct tpy_shared *shared = lane->shared;
+    struct tpy_thread *thread = lane->thread;
+    struct wait wait = {offer->deadline, false};
+    struct poll poll = {.lane = lane, .streaming = lane->streaming};
+    bool stamped = false, rung = false;
+    int result = 0;
+    lane->server_slept = server_slept;
+    for (;;) {
+        poll.events = tpy_thread_events(thread);
+        poll.seen = atomic_load_explicit(&shared->answer.answer, memory_order_acquire);
+        if (is_done(lane, poll.seen)) return 0;
+        uint32_t over = atomic_load_explicit(&lane->over, memory_order_acquire);
+        if (TPY_UNLIKELY(over)) {
+            if (cancel(lane)) return -(int)over;
+            continue;
+        }
+        if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed)) && tpy_thread_uncancel(thread)) {
+            if (strike(lane, offer, &wait, ECANCELED, &result)) return result;
+            continue;
+        }
+        if (TPY_UNLIKELY(offer->strike == TPY_STRIKE_REPLY && offer->deadline != TPY_NEVER && wait.deadline == TPY_NEVER && !wait.lingering) &&
+            atomic_load(&shared->server.accepted) == lane->sequence) {
+            if (strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
+            wait.lingering = true;
+            continue;
+        }
+        if (TPY_UNLIKELY(lane->streaming || (poll.seen & TPY_ANSWER_HELP)) && tpy_lane_stream_help(lane)) continue;
+        uint8_t server_cpu = shared->answer.cpu;
+        if (!stamped) {
+            bool apart = server_cpu != tpy_cpu();
+            for (int i = 0; apart && i < 64; i++) {
+                if (answered(&poll)) break;
+                if (i >= 8) tpy_relax();
+            }
+            stamped = true;
+            if (answered(&poll)) continue;
+            /* We are waiting: say since when, for the order among those who wait. */
+            shared->client.stamp = (uint64_t)tpy_now();
+            atomic_store_explicit(&shared->client.stamp_for, lane->sequence, memory_order_release);
+        }
+        int64_t since;
+        if (tpy_spin_for(&lane->spin, server_cpu, server_slept, answered, &poll, &since)) continue;
+        server_slept = false;
+        if (wait.deadline != TPY_NEVER && tpy_now() >= wait.deadline) {
+            if (strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
+            continue;
+        }
+        if (!rung && atomic_load(lane->ring) != TPY_RING_NO) {
+            rung = true;
+            ring(lane);
+        }
+        if (since == 0) since = tpy_now();
+        int slept = sleep_on(lane, &poll, wait.deadline);
+        tpy_spin_slept(&lane->spin, since);
+        if (slept == -EINTR && strike(lane, offer, &wait, EINTR, &result)) return result;
+    }
+}
+
+static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
+{
+    const struct tpy_answer_area *answer = &lane->shared->answer;
+    unsigned flags = answer->flags;
+    int64_t status = answer->status;
+    uint64_t length = answer->length;
+    int fault;
+    if (TPY_UNLIKELY(flags & TPY_ANSWER_ERROR)) return status > 0 && status < INT_MAX ? -(int)status : -EPROTO;
+    if (length > lane->room) length = lane->room;
+    if (TPY_UNLIKELY(flags & TPY_ANSWER_PUSHED)) {
+        int result = tpy_lane_stream_end(lane, flags);
+        if (result != 0) return result;
+    } else if (length > 0) {
+        if (length > TPY_INLINE) length = TPY_INLINE;
+        if (tpy_iov_scatter(offer->reply, offer->reply_parts, 0, answer->data, length, &fault) < length) return -EFAULT;
+    }
+    offer->status = status;
+    offer->length = length;
+    offer->held = (flags & TPY_ANSWER_HOLD) != 0;
+    return 0;
+}
+
+/* Posts: the old word tells whether a receiver sleeps on it. */
+static inline bool post(struct tpy_lane *lane, uint64_t keep, uint64_t bits)
+{
+    _Atomic uint64_t *word = &lane->shared->offer.post;
+    uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(word, &old, (old & keep) | bits, memory_order_seq_cst, memory_order_relaxed)) {}
+    if (TPY_LIKELY(!(old & TPY_POST_SLEEP))) return false;
+    tpy_futex_wake(word, 1);
+    return true;
+}
+
+/* Windows with parts beyond the inline bytes, or that cannot be read or written. 0 or -errno. */
+static int prepare_hard(struct tpy_lane *lane, uint64_t got, uint64_t here, uint64_t room_end, unsigned *flags)
+{
+    struct tpy_client_line *line = &lane->shared->client;
+    lane->send_fault = got < here;
+    if (got < here || room_end != TPY_NOWHERE) *flags |= TPY_OFFER_FAULT;
+    line->room_fault_at = room_end;
+    atomic_store_explicit(&line->fault_at, got < here ? got : TPY_NOWHERE, memory_order_relaxed);
+    if (lane->send_length > UINT32_MAX || lane->room > UINT32_MAX) *flags |= TPY_OFFER_LONG;
+    line->send_length = lane->send_length;
+    line->room = lane->room;
+    if (lane->send_length <= TPY_INLINE && lane->room <= TPY_INLINE) return 0;
+    int result = lane->bulk ? 0 : tpy_lane_bulk(lane);
+    if (result != 0) return result;
+    *flags |= TPY_OFFER_STREAM;
+    lane->streaming = true;
+    return 0;
+}
+
+static int send_fds(struct tpy_lane *lane, const struct tpy_offer *offer)
+{
+    struct tpy_say say = {.type = TPY_SAY_FDS, .version = TPY_WIRE_VERSION, .exchange = lane->exchange, .sequence = lane->sequence};
+    if (offer->fd_count > TPY_SAY_FDS_MAX) return -EINVAL;
+    int result = tpy_link_say(lane->link, &say, offer->fds, offer->fd_count);
+    return result == -EPIPE ? -ESRCH : result;
+}
+
+int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    int error = -ENOMEM, fault;
+    struct tpy_lane *lane = TPY_LIKELY(thread != NULL) ? tpy_lane_get(thread, connection, &error) : NULL;
+    if (TPY_UNLIKELY(!lane)) return error;
+    if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF;
+    if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
+    int result = tpy_iov_length(offer->send, offer->send_parts, &lane->send_length);
+    if (TPY_LIKELY(result == 0)) result = tpy_iov_length(offer->reply, offer->reply_parts, &lane->room);
+    if (TPY_UNLIKELY(result != 0)) return result;
+
+    struct tpy_offer_area *area = &lane->shared->offer;
+    uint64_t here = lane->send_length < TPY_INLINE ? lane->send_length : TPY_INLINE;
+    uint64_t got = tpy_iov_gather(offer->send, offer->send_parts, 0, area->data, here, &fault);
+    uint64_t room_end = writable(offer->reply, offer->reply_parts);
+    unsigned flags = offer->flags & TPY_OFFER_CONTINUE;
+    offer->struck = 0;
+    offer->held = 0;
+    lane->streaming = false;
+    lane->offer = offer;
+    lane->sequence = (lane->sequence + 1) & TPY_SEQUENCE_MASK;
+    if (TPY_UNLIKELY(lane->sequence == 0)) lane->sequence = 1;
+    if (TPY_UNLIKELY(got < here || room_end != TPY_NOWHERE || (lane->send_length | lane->room) > TPY_INLINE))
+        result = prepare_hard(lane, got, here, room_end, &flags);
+    /* A small reply may come as push records too: their position starts at 0 in each offer. */
+    if (TPY_UNLIKELY(result == 0 && (lane->streaming || lane->applied != 0))) tpy_lane_stream_begin(lane);
+    if (TPY_UNLIKELY(offer->fd_count > 0) && result == 0 && (result = send_fds(lane, offer)) == 0) flags |= TPY_OFFER_FDS;
+    if (TPY_UNLIKELY(offer->deadline != TPY_NEVER && offer->strike != TPY_STRIKE_BOTH)) flags |= TPY_OFFER_NOTIFY;
+    if (TPY_LIKELY(result == 0)) {
+        area->kind = offer->kind;
+        area->priority = offer->priority;
+        area->flags = (uint8_t)flags;
+        area->cpu = tpy_cpu();
+        area->tag = offer->tag;
+        area->send_length = (uint32_t)lane->send_length;
+        area->room = (uint32_t)lane->room;
+        bool slept = post(lane, 0xffffffff00000000u, (uint64_t)lane->sequence << 1);
+        if (TPY_UNLIKELY(atomic_load_explicit(lane->ring, memory_order_relaxed) == TPY_RING_NOW)) ring(lane);
+        result = wait_answer(lane, offer, slept);
+    }
+    if (TPY_LIKELY(result == 0)) result = finish(lane, offer);
+    lane->offer = NULL;
+    return result;
+}
+
+int tpy_oneway(struct tpy_connection *connection, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    int error = -ENOMEM;
+    struct tpy_lane *lane = thread ? tpy_lane_get(thread, connection, &error) : NULL;
+    if (!lane) return error;
+    if (atomic_load(&lane->over)) return -EBADF;
+    uint32_t put = lane->oneway_put;
+    if (put - atomic_load_explicit(&lane->shared->server.oneway_taken, memory_order_acquire) >= TPY_ONEWAY_SLOTS) {
+        /* Nobody receives just now, but the messages can be moved out of the ring for a while. */
+        ring(lane);
+        return -EAGAIN;
+    }
+    lane->shared->oneway[put % TPY_ONEWAY_SLOTS] =
+        (struct tpy_oneway){.value = value, .stamp = (uint64_t)tpy_now(), .tag = tag, .code = code, .priority = priority, .kind = kind};
+    lane->oneway_put = put + 1;
+    post(lane, 0xfffffffeu, (uint64_t)(put + 1) << 32);
+    if (atomic_load(lane->ring) != TPY_RING_NO) ring(lane);
+    return 0;
+}
+
+int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t room)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    int error = -ENOMEM;
+    struct tpy_lane *lane = thread ? tpy_lane_get(thread, connection, &error) : NULL;
+    if (!lane) return error;
+    tpy_lock_take(&lane->extras);
+    uint32_t taken = lane->fd_count < room ? lane->fd_count : room;
+    if (taken) memcpy(fds, lane->fds, taken * sizeof *fds);
+    for (uint32_t i = taken; i < lane->fd_count; i++) close(lane->fds[i]);
+    free(lane->fds);
+    lane->fds = NULL;
+    lane->fd_count = 0;
+    tpy_lock_give(&lane->extras);
+    return (int)taken;
+}

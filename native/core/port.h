@@ -1,0 +1,85 @@
+/*
+ * port: the server's half of set-up and waiting. A port collects the offers and one-way messages of every exchange bound to it,
+ * orders them by priority and time, and hands them to its receivers.
+ *
+ * Owner: the process that created it. A port may be used by any thread. Functions return 0 or more, or a negative errno.
+ * Callbacks run on the watcher thread without any lock held; they must not block.
+ */
+#ifndef TPY_CORE_PORT_H
+#define TPY_CORE_PORT_H
+
+#include "core/connection.h"
+#include "core/exchange.h"
+
+struct tpy_port;
+
+struct tpy_port_ops {
+    /* A process connects. Returns 0 and may set *client (the face's record of that connection) and *reply (told to the client), or a
+     * negative errno to refuse. NULL: admit the same uid and root only. */
+    int (*attach)(void *face, const struct tpy_identity *who, uint32_t tag, uint64_t cookie, void **client, uint64_t *reply);
+    /* That connection was closed or its process died, and none of its exchanges is accepted any more. */
+    void (*detach)(void *face, void *client);
+    /* A client that lingers (struct tpy_offer.linger) asks to be let go. */
+    void (*unblock)(void *face, struct tpy_exchange *exchange, uint32_t sequence, void *client);
+    /* The client of an accepted exchange died or went away; its finish will give -ESRCH. Return how long (ns, at most 1 s) the exchange
+     * should linger as accepted before that. NULL: not at all. */
+    int64_t (*lost)(void *face, struct tpy_exchange *exchange, uint32_t sequence, void *client);
+    /* After tpy_port_destroy: nothing will call back for this port any more; `face` may be freed. From any thread. */
+    void (*closed)(void *face);
+    /* An offer of this priority waits and every receiver is busy. Only with TPY_PORT_BOOST in the port's flags. */
+    void (*boost)(void *face, uint8_t priority);
+};
+
+#define TPY_PORT_BOOST 0x80000000u
+
+/* flags: told to clients by tpy_connection_port_flags. id out: 1 to TPY_PORTS_MAX, unique in the process, recycled as late as possible. */
+int tpy_port_create(const struct tpy_port_ops *ops, void *face, uint32_t flags, struct tpy_port **port, uint32_t *id);
+
+/* Blocked clients and receivers get -ESRCH, later offers -EBADF; the record is freed when its last user leaves. */
+int tpy_port_destroy(struct tpy_port *port);
+
+/* Which messages a receive takes. All zero fields: any. */
+struct tpy_filter {
+    struct tpy_exchange *only; /* just this one (a held exchange, a named sender) */
+    pid_t pid;                 /* just this process's */
+    uint32_t thread;           /* and just this thread's (its index, from 1) */
+    uint32_t kinds;            /* a bit for each kind taken (1u << kind, kinds are 0 to 31); 0: all */
+};
+
+/* What a receiver gets. A one-way message has exchange == NULL. */
+struct tpy_receipt {
+    struct tpy_exchange *exchange;
+    uint32_t sequence;    /* with exchange: the handle for tpy_pull, tpy_push, tpy_finish */
+    uint32_t tag;
+    uint8_t kind, priority;
+    uint8_t flags;        /* TPY_OFFER_CONTINUE, TPY_OFFER_FDS */
+    uint8_t injected;     /* one-way put by tpy_port_inject */
+    int16_t code;         /* one-way */
+    uint64_t value;       /* one-way */
+    uint64_t send_length; /* bytes the client offers */
+    uint64_t room;        /* bytes it has room for */
+    uint64_t received;    /* bytes copied to the receiver's parts */
+    pid_t pid;
+    uint32_t thread;      /* index of the client's thread in its process, from 1 */
+    void *client;         /* the face's record from attach; NULL: a one-way message whose client is gone, or injected */
+};
+
+/*
+ * Accepts the first message by priority, then time, that the filter admits, and copies its first bytes to the parts.
+ * Blocks until the deadline (absolute CLOCK_MONOTONIC ns; 0 polls; TPY_NEVER). -ESRCH port destroyed, -ETIMEDOUT, -EINTR signal,
+ * -ECANCELED tpy_thread_cancel, -EFAULT the parts cannot be written (the message stays queued). A one-way message fills
+ * no parts: the face writes it. With refuse_oneway_below bytes of room in the parts a one-way message that comes first gives -EFAULT and
+ * stays queued. A client whose own part faults gets -EFAULT and the receive goes on with the next.
+ */
+int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const struct iovec *parts, size_t count, size_t refuse_oneway_below,
+    int64_t deadline, struct tpy_receipt *receipt);
+
+/* Puts a one-way message into our own port's queue: first = at the head of its priority. -ENOMEM limits. key lets tpy_port_retract find it. */
+int tpy_port_inject(struct tpy_port *port, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag, int first);
+/* Takes back a queued injected message with this code and value; 1 if it was there, else 0. */
+int tpy_port_retract(struct tpy_port *port, int16_t code, uint64_t value);
+
+/* A boost hook: the highest priority among waiting offers, -1 if none. */
+int tpy_port_top_priority(struct tpy_port *port);
+
+#endif

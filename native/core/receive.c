@@ -1,0 +1,333 @@
+/*
+ * receive: how a receiver gets its next message: collect, choose, accept; or wait as the port's scanner, or behind it. Accepting is where the
+ * server's half of docs/exchange.md meets a client that may be withdrawing.
+ */
+#include <limits.h>
+
+#include "core/errors.h"
+#include "core/inspect.h"
+#include "core/iov.h"
+#include "core/port_record.h"
+#include "core/stream.h"
+
+#define HOT_WORDS (TPY_WAIT_WORDS - 1)
+
+/* With both locks: the client's withdrawal or our acceptance, exactly one. */
+static bool accept_or_drop(struct tpy_exchange *exchange)
+{
+    struct tpy_shared *shared = exchange->shared;
+    uint32_t sequence = exchange->sequence;
+    atomic_exchange_explicit(&shared->server.accepted, sequence, memory_order_seq_cst);
+    uint32_t answer = atomic_load_explicit(&shared->answer.answer, memory_order_seq_cst);
+    for (int i = 0; i < 64 && TPY_UNLIKELY(tpy_answer_sequence(answer) == sequence); i++) {
+        if (answer & (TPY_ANSWER_CANCEL | TPY_ANSWER_DONE)) return false;
+        /* It asks to be let go unaccepted: yes, unless it takes that back first. */
+        if (atomic_compare_exchange_weak(&shared->answer.answer, &answer, answer | TPY_ANSWER_CANCEL | TPY_ANSWER_CONFIRMED)) {
+            if (answer & TPY_ANSWER_SLEEP) tpy_exchange_wake(exchange);
+            return false;
+        }
+    }
+    exchange->open = tpy_answer_sequence(answer);
+    /* Loaded after the answer: if it still is this sequence, that answer was this sequence's too. */
+    return tpy_post_sequence(atomic_load_explicit(&shared->offer.post, memory_order_acquire)) == sequence && exchange->open != sequence;
+}
+
+static void fill(struct tpy_receipt *receipt, struct tpy_exchange *exchange, uint32_t serial)
+{
+    receipt->exchange = exchange;
+    receipt->sequence = serial;
+    receipt->tag = exchange->tag;
+    receipt->kind = exchange->kind;
+    receipt->priority = exchange->priority;
+    receipt->flags = exchange->flags & (TPY_OFFER_CONTINUE | TPY_OFFER_FDS);
+    receipt->injected = 0;
+    receipt->send_length = exchange->send_length;
+    receipt->room = exchange->room;
+    receipt->received = exchange->received;
+    receipt->pid = exchange->link->who.pid;
+    receipt->thread = exchange->thread;
+    receipt->client = exchange->client->face;
+}
+
+static void give_up_offer(struct tpy_port *port, struct tpy_exchange *exchange, int error)
+{
+    bool wake = false;
+    tpy_port_dequeue(port, &exchange->item);
+    if (error) tpy_exchange_answer_error(exchange, error, &wake);
+    atomic_store(&exchange->state, TPY_IDLE);
+    if (wake) tpy_exchange_wake(exchange);
+}
+
+/* With the port's lock, taken and given by the caller. 1: the receipt is filled; 0: look for another; -EFAULT the receiver's parts. */
+static int accept_offer(struct tpy_port *port, struct tpy_exchange *exchange, const struct iovec *parts, size_t count, struct tpy_receipt *receipt,
+    uint64_t *beyond)
+{
+    uint64_t size;
+    int result = 1, fault;
+    tpy_lock_take(&exchange->lock);
+    /* Only the inline part here: the rest may take time, and others wait for this port. */
+    uint64_t here = exchange->send_length < TPY_INLINE ? exchange->send_length : TPY_INLINE;
+    if (tpy_iov_length(parts, count, &size) != 0) size = 0, result = -EFAULT;
+    *beyond = size < exchange->send_length ? size : exchange->send_length;
+    if (here > size) here = size;
+    if (result == 1 && here > 0) {
+        if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && here > exchange->fault_at)) {
+            give_up_offer(port, exchange, EFAULT);
+            result = 0;
+        } else if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data, here, &fault) < here) result = -EFAULT;
+    }
+    if (result == 1) {
+        if (TPY_LIKELY(accept_or_drop(exchange))) {
+            uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed) + 1;
+            if (serial == 0) serial = 1;
+            tpy_port_dequeue(port, &exchange->item);
+            exchange->received = here;
+            atomic_store_explicit(&exchange->serial, serial, memory_order_relaxed);
+            atomic_store_explicit(&exchange->state, TPY_ACCEPTED, memory_order_relaxed);
+            port->last_cpu = exchange->cpu;
+            fill(receipt, exchange, serial);
+            tpy_inspect_accepted(exchange);
+            if (TPY_UNLIKELY(exchange->flags & TPY_OFFER_NOTIFY)) tpy_stream_nudge(exchange);
+        } else {
+            give_up_offer(port, exchange, 0);
+            result = 0;
+        }
+    }
+    tpy_lock_give(&exchange->lock);
+    return result;
+}
+
+static void accept_pulse(struct tpy_port *port, struct tpy_pulse *pulse, struct tpy_receipt *receipt)
+{
+    *receipt = (struct tpy_receipt){.tag = pulse->tag, .kind = pulse->kind, .priority = pulse->item.priority, .injected = pulse->injected,
+        .code = pulse->code, .value = pulse->value, .pid = pulse->pid, .thread = pulse->thread, .client = pulse->client};
+    struct tpy_exchange *from = pulse->from;
+    tpy_port_dequeue(port, &pulse->item);
+    tpy_port_pulse_free(port, pulse);
+    /* Its exchange may serve another port by now; then there is no backlog of ours in it. */
+    if (from && from->port == port && from->oneway_queued > 0) {
+        from->oneway_queued--;
+        if (from->oneway_backlog) {
+            from->oneway_backlog = false;
+            atomic_store(&atomic_load(&port->entries)[from->entry].seen, UINT64_MAX);
+        }
+    }
+}
+
+/* The part of a large message beyond the inline bytes; no port lock. 1, 0 look for another, -EFAULT. */
+static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size_t count, struct tpy_receipt *receipt, uint64_t beyond)
+{
+    struct tpy_exchange *exchange = receipt->exchange;
+    if (!tpy_exchange_enter(exchange, receipt->sequence, false)) return 0;
+    ssize_t got = tpy_exchange_copy_in(exchange, 0, parts, count);
+    bool wake = false, again = false;
+    int result = 1;
+    if (got >= 0 && tpy_exchange_wanted(exchange)) {
+        receipt->received = exchange->received = beyond;
+    } else if (got == -TPY_ESRVRFAULT) { /* our parts: it stays queued */
+        atomic_store(&exchange->state, TPY_QUEUED);
+        again = true;
+        result = -EFAULT;
+    } else {
+        if (got == -EFAULT) tpy_exchange_answer_error(exchange, EFAULT, &wake);
+        atomic_store(&exchange->state, TPY_IDLE);
+        result = 0;
+    }
+    tpy_lock_give(&exchange->lock);
+    if (wake) tpy_exchange_wake(exchange);
+    if (again) {
+        tpy_lock_take(&port->lock);
+        tpy_lock_take(&exchange->lock);
+        if (atomic_load(&exchange->state) == TPY_QUEUED && exchange->port == port && !exchange->item.queued)
+            tpy_port_enqueue(port, &exchange->item, false);
+        tpy_lock_give(&exchange->lock);
+        tpy_lock_give(&port->lock);
+    }
+    return result;
+}
+
+struct scan {
+    struct tpy_port *port;
+    struct tpy_thread *thread;
+    uint32_t events;
+};
+
+static inline bool something_new(void *argument)
+{
+    struct scan *scan = argument;
+    struct tpy_entry *entries = atomic_load_explicit(&scan->port->entries, memory_order_acquire);
+    uint32_t count = atomic_load_explicit(&scan->port->entry_count, memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tpy_shared *shared = atomic_load_explicit(&entries[i].shared, memory_order_relaxed);
+        uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
+        if (post != atomic_load_explicit(&entries[i].seen, memory_order_relaxed)) return true;
+    }
+    return tpy_thread_events(scan->thread) != scan->events;
+}
+
+/* The entries used last, at most HOT_WORDS, with SLEEP set in their posts. False: one of them has something new. */
+static bool set_sleep_bits(struct tpy_port *port, struct tpy_wait_word *words, unsigned *count)
+{
+    struct tpy_entry *entries = atomic_load(&port->entries), *hot[HOT_WORDS];
+    uint32_t all = atomic_load(&port->entry_count);
+    unsigned chosen = 0;
+    for (uint32_t i = 0; i < all; i++) {
+        unsigned at = chosen;
+        if (at == HOT_WORDS && entries[i].used <= hot[at - 1]->used) continue;
+        if (at == HOT_WORDS) at--;
+        else chosen++;
+        for (; at > 0 && hot[at - 1]->used < entries[i].used; at--) hot[at] = hot[at - 1];
+        hot[at] = &entries[i];
+    }
+    *count = chosen;
+    for (unsigned i = 0; i < chosen; i++) {
+        struct tpy_shared *shared = atomic_load(&hot[i]->shared);
+        uint64_t seen = atomic_load(&hot[i]->seen), expected = seen;
+        /* One try: the word as seen, with or without the bit. Anything else is news. */
+        if (!atomic_compare_exchange_strong(&shared->offer.post, &expected, seen | TPY_POST_SLEEP) && expected != (seen | TPY_POST_SLEEP)) return false;
+        words[i] = (struct tpy_wait_word){.word = (void *)&shared->offer.post, .expected = (uint32_t)seen | TPY_POST_SLEEP};
+    }
+    return true;
+}
+
+/* Waits as the scanner, without the lock. 0 look again, -ETIMEDOUT, -EINTR. */
+static int scan_wait(struct scan *scan, int64_t deadline)
+{
+    struct tpy_port *port = scan->port;
+    struct tpy_spin *spin = &scan->thread->receive_spin;
+    struct tpy_wait_word words[TPY_WAIT_WORDS];
+    struct tpy_narrow narrow = {0};
+    unsigned count = 0;
+    int64_t since;
+    if (TPY_LIKELY(tpy_spin_for(spin, port->last_cpu, false, something_new, scan, &since))) return 0;
+    if (deadline != TPY_NEVER && tpy_now() >= deadline) return -ETIMEDOUT;
+    tpy_lock_take(&port->lock);
+    bool quiet = !tpy_have_waitv() || set_sleep_bits(port, words, &count);
+    /* Those whose posts do not wake us must ring; said before the last look. */
+    tpy_port_ring(port, count < atomic_load(&port->entry_count) ? TPY_RING_NOW : TPY_RING_NO);
+    tpy_lock_give(&port->lock);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!quiet || something_new(scan)) return 0;
+    if (tpy_spin_sleeps(spin) && count > 0) {
+        tpy_narrow_to(&narrow, spin, port->last_cpu);
+        /* So that the client that wakes us knows not to spin in our way. The first word is that of the exchange used last. */
+        if (narrow.active) ((struct tpy_shared *)((char *)words[0].word - offsetof(struct tpy_shared, offer)))->answer.cpu = port->last_cpu;
+    }
+    words[count] = (struct tpy_wait_word){.word = (void *)&scan->thread->events, .expected = scan->events, .is_private = true};
+    tpy_inspect_blocked(scan->thread, TPY_BLOCKED_RECEIVE, 0, port->id);
+    atomic_store(&scan->thread->asleep, 1);
+    int result = count > 0 ? tpy_futex_wait_any(words, count + 1, deadline)
+                           : tpy_futex_wait_private((void *)&scan->thread->events, scan->events, deadline);
+    atomic_store(&scan->thread->asleep, 0);
+    tpy_inspect_ready(scan->thread);
+    tpy_narrow_undo(&narrow);
+    tpy_spin_slept(spin, since);
+    return result == -ETIMEDOUT || result == -EINTR ? result : 0;
+}
+
+/* With the lock, when a receiver goes: those who stay must not sleep through what they could take. */
+static void leave(struct tpy_port *port)
+{
+    if (TPY_LIKELY(!port->sleepers)) return;
+    if (!port->scanner) {
+        tpy_port_ring(port, TPY_RING_LATER);
+        atomic_thread_fence(memory_order_seq_cst);
+        tpy_port_collect(port);
+    }
+    if (port->queued) tpy_port_hand_over(port, false);
+}
+
+static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
+{
+    int result;
+    port->users++;
+    if (!port->scanner) {
+        struct scan scan = {port, thread, events};
+        port->scanner = thread;
+        tpy_port_ring(port, TPY_RING_NO);
+        tpy_lock_give(&port->lock);
+        result = scan_wait(&scan, deadline);
+        tpy_lock_take(&port->lock);
+        port->scanner = NULL;
+        tpy_port_ring(port, TPY_RING_NO);
+    } else {
+        struct tpy_receiver receiver = {port->sleepers, thread, filter}, **at;
+        port->sleepers = &receiver;
+        tpy_lock_give(&port->lock);
+        tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
+        atomic_store(&thread->asleep, 1);
+        result = tpy_futex_wait_private((void *)&thread->events, events, deadline);
+        atomic_store(&thread->asleep, 0);
+        tpy_inspect_ready(thread);
+        tpy_lock_take(&port->lock);
+        for (at = &port->sleepers; *at != &receiver; at = &(*at)->next) {}
+        *at = receiver.next;
+    }
+    return result == -ETIMEDOUT || result == -EINTR ? result : 0;
+}
+
+/* Gives the lock and the uses taken by `waits`. */
+static int done(struct tpy_port *port, unsigned waits, int result)
+{
+    leave(port);
+    bool last = false;
+    if (waits > 0) {
+        port->users -= waits;
+        last = port->users == 0;
+        if (last) port->users = 1; /* for the put below, which does the rest */
+    }
+    tpy_lock_give(&port->lock);
+    if (last) tpy_port_put(port);
+    return result;
+}
+
+int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const struct iovec *parts, size_t count, size_t refuse_oneway_below,
+    int64_t deadline, struct tpy_receipt *receipt)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    if (TPY_UNLIKELY(!thread)) return -ENOMEM;
+    unsigned waits = 0;
+    int waited = 0;
+    tpy_lock_take(&port->lock);
+    for (;;) {
+        uint32_t events = tpy_thread_events(thread);
+        if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, waits, -ESRCH);
+        if (TPY_UNLIKELY(filter && filter->only && filter->only->port != port)) return done(port, waits, -ESRCH);
+        bool busy = tpy_port_collect(port);
+        struct tpy_item *item = port->queued ? tpy_port_best(port, filter) : NULL;
+        if (item && item->oneway) {
+            uint64_t room;
+            if (tpy_iov_length(parts, count, &room) != 0 || room < refuse_oneway_below) return done(port, waits, -EFAULT);
+            accept_pulse(port, (struct tpy_pulse *)item, receipt);
+            return done(port, waits, 0);
+        }
+        if (item) {
+            uint64_t beyond;
+            int result = accept_offer(port, tpy_item_exchange(item), parts, count, receipt, &beyond);
+            if (result == 0) continue;
+            if (result < 0) return done(port, waits, result);
+            if (TPY_LIKELY(beyond <= receipt->received)) return done(port, waits, 0);
+            port->users++, waits++; /* while we have not got the lock */
+            leave(port);
+            tpy_lock_give(&port->lock);
+            result = receive_beyond(port, parts, count, receipt, beyond);
+            tpy_lock_take(&port->lock);
+            if (result == 0) continue;
+            return done(port, waits, result < 0 ? result : 0);
+        }
+        if (TPY_UNLIKELY(waited < 0)) return done(port, waits, waited);
+        if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed)) && tpy_thread_uncancel(thread))
+            return done(port, waits, -ECANCELED);
+        if (deadline <= 0) return done(port, waits, -ETIMEDOUT);
+        /* Something queued that is not for us: whoever takes it must be awake. */
+        if (TPY_UNLIKELY(port->queued > 0)) tpy_port_hand_over(port, false);
+        if (busy) {
+            tpy_lock_give(&port->lock);
+            tpy_relax();
+            tpy_lock_take(&port->lock);
+            continue;
+        }
+        waited = wait_turn(port, thread, filter, events, deadline);
+        waits++;
+    }
+}

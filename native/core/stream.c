@@ -1,0 +1,229 @@
+/* stream: see stream.h. The client's progress words are hints: each is loaded once and clamped to what could be true. */
+#define _GNU_SOURCE
+#include "core/stream.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/errors.h"
+#include "core/iov.h"
+#include "core/thread.h"
+
+#define PULL_PATIENCE 1000000000ll /* ns without progress of a client whose memory we may not read ourselves */
+#define PUSH_PATIENCE 200000ll     /* ns without progress before a push spills */
+#define BOUNCE 16384u
+
+static bool client_sleeps(struct tpy_exchange *exchange)
+{
+    return atomic_load_explicit(&exchange->shared->answer.answer, memory_order_acquire) & TPY_ANSWER_SLEEP;
+}
+
+void tpy_stream_nudge(struct tpy_exchange *exchange)
+{
+    _Atomic uint32_t *word = &exchange->shared->answer.answer;
+    uint32_t now = atomic_load(word);
+    for (int i = 0; i < 64 && tpy_answer_sequence(now) == exchange->open; i++)
+        if (atomic_compare_exchange_weak(word, &now, (now & ~TPY_ANSWER_SLEEP) | TPY_ANSWER_HELP)) {
+            if (now & TPY_ANSWER_SLEEP) tpy_exchange_wake(exchange);
+            return;
+        }
+}
+
+static void breathe(struct tpy_exchange *exchange, unsigned round)
+{
+    if (tpy_cpu() == exchange->cpu || round % 256 == 255) sched_yield();
+    else tpy_relax();
+}
+
+void tpy_stream_reset(struct tpy_exchange *exchange)
+{
+    struct tpy_server_line *line = &exchange->shared->server;
+    exchange->push_head = 0;
+    exchange->taken = TPY_INLINE;
+    exchange->streaming = true;
+    atomic_store_explicit(&line->pushed, 0, memory_order_relaxed);
+    atomic_store_explicit(&line->taken, TPY_INLINE, memory_order_relaxed);
+    atomic_store_explicit(&line->stream_for, exchange->sequence, memory_order_release);
+}
+
+/* Reads the client's memory at a window offset into flat memory. Bytes read, or -errno; -EPERM, -ENOSYS: not allowed here. */
+static ssize_t read_client(struct tpy_exchange *exchange, uint64_t offset, void *to, size_t length)
+{
+    struct iovec list[64];
+    pid_t pid = exchange->link->who.pid;
+    uint64_t at = exchange->shared->client.iov, count = exchange->shared->client.iov_count;
+    size_t done = 0;
+    for (uint64_t first = 0; first < count && done < length; first += 64) {
+        size_t here = count - first < 64 ? (size_t)(count - first) : 64;
+        struct iovec local = {list, here * sizeof *list}, remote = {(void *)(uintptr_t)(at + first * sizeof *list), here * sizeof *list};
+        ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+        if (got != (ssize_t)(here * sizeof *list)) return got < 0 ? -errno : -EFAULT;
+        for (size_t i = 0; i < here && done < length; i++) {
+            if (offset >= list[i].iov_len) {
+                offset -= list[i].iov_len;
+                continue;
+            }
+            size_t size = list[i].iov_len - (size_t)offset;
+            if (size > length - done) size = length - done;
+            local = (struct iovec){(char *)to + done, size};
+            remote = (struct iovec){(char *)list[i].iov_base + offset, size};
+            got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+            if (got != (ssize_t)size) return got < 0 ? -errno : -EFAULT;
+            done += size;
+            offset = 0;
+        }
+    }
+    /* The number still names that process: its pidfd says so after the fact. */
+    if (syscall(SYS_pidfd_send_signal, exchange->link->pidfd, 0, NULL, 0) != 0 && errno == ESRCH) return -ESRCH;
+    return done == length ? (ssize_t)done : -EFAULT;
+}
+
+static ssize_t pull_directly(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done, uint64_t size)
+{
+    char bounce[BOUNCE];
+    int fault;
+    while (done < size) {
+        size_t step = size - done < sizeof bounce ? (size_t)(size - done) : sizeof bounce;
+        ssize_t got = read_client(exchange, offset + done, bounce, step);
+        if (got < 0) return got;
+        if (tpy_iov_scatter(parts, count, done, bounce, step, &fault) < step) return -TPY_ESRVRFAULT;
+        done += step;
+    }
+    return (ssize_t)size;
+}
+
+ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done, uint64_t size)
+{
+    struct tpy_shared *shared = exchange->shared;
+    if (!exchange->bulk || !exchange->streaming) return pull_directly(exchange, offset, parts, count, done, size);
+    int64_t progress = 0;
+    bool direct_allowed = true;
+    for (unsigned round = 0; done < size; round++) {
+        uint64_t position = offset + done;
+        uint64_t filled = atomic_load_explicit(&shared->client.filled, memory_order_acquire);
+        uint32_t seek = atomic_load_explicit(&shared->server.seek, memory_order_relaxed);
+        bool sought = atomic_load_explicit(&shared->client.seek_seen, memory_order_acquire) == seek;
+        if (sought) filled = atomic_load_explicit(&shared->client.filled, memory_order_acquire);
+        if (position < exchange->taken || position > exchange->taken + TPY_RING) { /* not where the client fills: ask */
+            exchange->taken = position;
+            atomic_store_explicit(&shared->server.taken, position, memory_order_relaxed);
+            atomic_store_explicit(&shared->server.seek_to, position, memory_order_relaxed);
+            atomic_store_explicit(&shared->server.seek, seek + 1, memory_order_release);
+            continue;
+        }
+        if (sought && filled > position && filled <= exchange->taken + TPY_RING) {
+            size_t at = position % TPY_RING, step = TPY_RING - at;
+            int fault;
+            if (step > filled - position) step = (size_t)(filled - position);
+            if (step > size - done) step = (size_t)(size - done);
+            if (step > TPY_CHUNK) step = TPY_CHUNK; /* so that the client gets its room back early */
+            if (tpy_iov_scatter(parts, count, done, exchange->bulk->send + at, step, &fault) < step) return -TPY_ESRVRFAULT;
+            done += step;
+            exchange->taken = position + step;
+            atomic_store_explicit(&shared->server.taken, exchange->taken, memory_order_release);
+            round = 0, progress = 0;
+            continue;
+        }
+        if (atomic_load_explicit(&shared->client.fault_at, memory_order_acquire) <= position && sought) return -EFAULT;
+        if (client_sleeps(exchange) || (progress && tpy_now() - progress > PUSH_PATIENCE)) {
+            ssize_t got = direct_allowed ? pull_directly(exchange, offset, parts, count, done, size) : -EPERM;
+            if (got != -EPERM && got != -ENOSYS) return got;
+            direct_allowed = false;
+            tpy_stream_nudge(exchange);
+        }
+        if (round % 64 == 63) {
+            int64_t now = tpy_now();
+            if (progress == 0) progress = now;
+            else if (now - progress > PULL_PATIENCE) return -EFAULT;
+            if (!tpy_exchange_wanted(exchange) || atomic_load(&exchange->link->dead)) return -ESRCH;
+        }
+        breathe(exchange, round);
+    }
+    return (ssize_t)size;
+}
+
+static unsigned char *ring_of(struct tpy_exchange *exchange, uint64_t *size)
+{
+    *size = exchange->bulk ? TPY_RING : TPY_INLINE;
+    return exchange->bulk ? exchange->bulk->reply : exchange->shared->answer.data;
+}
+
+static int spill(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t from, uint64_t size)
+{
+    char bounce[BOUNCE];
+    int fault;
+    if (exchange->spill_fd < 0) {
+        exchange->spill_fd = memfd_create("tetrapylon-spill", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (exchange->spill_fd < 0) return -errno;
+        exchange->spill_length = 0;
+    }
+    struct tpy_push_record record = {offset, size - from};
+    uint64_t at = exchange->spill_length;
+    if (pwrite(exchange->spill_fd, &record, sizeof record, (off_t)at) != sizeof record) return -ENOMEM;
+    for (at += sizeof record; from < size;) {
+        size_t step = size - from < sizeof bounce ? (size_t)(size - from) : sizeof bounce;
+        if (tpy_iov_gather(parts, count, from, bounce, step, &fault) < step) return -TPY_ESRVRFAULT;
+        if (pwrite(exchange->spill_fd, bounce, step, (off_t)at) != (ssize_t)step) return -ENOMEM;
+        from += step, at += step;
+    }
+    exchange->spill_length = (at + 15) & ~(uint64_t)15;
+    return ftruncate(exchange->spill_fd, (off_t)exchange->spill_length) == 0 ? 0 : -ENOMEM;
+}
+
+ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t size)
+{
+    struct tpy_shared *shared = exchange->shared;
+    uint64_t ring_size, done = 0;
+    unsigned char *ring = ring_of(exchange, &ring_size);
+    int64_t progress = 0;
+    if (!exchange->streaming) tpy_stream_reset(exchange);
+    exchange->pushed = true;
+    for (unsigned round = 0; done < size; round++) {
+        if (exchange->spill_fd >= 0) {
+            int result = spill(exchange, offset + done, parts, count, done, size);
+            return result < 0 ? result : (ssize_t)size;
+        }
+        uint64_t applied = atomic_load_explicit(&shared->client.applied, memory_order_acquire);
+        if (applied > exchange->push_head) applied = exchange->push_head < ring_size ? 0 : exchange->push_head - ring_size; /* a lie: no room */
+        uint64_t used = exchange->push_head - applied;
+        uint64_t room = used < ring_size ? ring_size - used : 0, at = exchange->push_head % ring_size, to_end = ring_size - at;
+        if (room > to_end) room = to_end;
+        if (room >= sizeof(struct tpy_push_record) + 16 || (room >= 16 && room == to_end)) {
+            uint64_t step = room - sizeof(struct tpy_push_record);
+            int fault;
+            if (step > size - done) step = size - done;
+            if (step > TPY_CHUNK) step = TPY_CHUNK;
+            struct tpy_push_record record = {offset + done, step};
+            memcpy(ring + at, &record, sizeof record);
+            if (tpy_iov_gather(parts, count, done, ring + at + sizeof record, step, &fault) < step) return -TPY_ESRVRFAULT;
+            done += step;
+            exchange->push_head += tpy_record_size(step);
+            atomic_store_explicit(&shared->server.pushed, exchange->push_head, memory_order_release);
+            round = 0, progress = 0;
+            continue;
+        }
+        if (client_sleeps(exchange)) tpy_stream_nudge(exchange);
+        if (round % 64 == 63) {
+            int64_t now = tpy_now();
+            if (progress == 0) progress = now;
+            else if (now - progress > PUSH_PATIENCE) {
+                int result = spill(exchange, offset + done, parts, count, done, size);
+                return result < 0 ? result : (ssize_t)size;
+            }
+        }
+        breathe(exchange, round);
+    }
+    return (ssize_t)size;
+}
+
+int tpy_stream_spill_over(struct tpy_exchange *exchange)
+{
+    struct tpy_say say = {.type = TPY_SAY_SPILL, .version = TPY_WIRE_VERSION, .exchange = tpy_exchange_index(exchange),
+        .sequence = exchange->sequence, .word = exchange->spill_length};
+    fcntl(exchange->spill_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    return tpy_link_say(exchange->link, &say, &exchange->spill_fd, 1);
+}

@@ -1,0 +1,74 @@
+/*
+ * system: the Linux primitives the core stands on, each once: futexes, the monotonic clock, the CPU one runs on, a small private lock.
+ * No state of its own but what is asked of the machine once (futex_waitv there or not, CPUs allowed).
+ */
+#ifndef TPY_CORE_SYSTEM_H
+#define TPY_CORE_SYSTEM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define TPY_LIKELY(x) __builtin_expect(!!(x), 1)
+#define TPY_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+static inline void tpy_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield" ::: "memory");
+#endif
+}
+
+/* Wakes up to count sleepers. Private words are seen by this process only. */
+void tpy_futex_wake(void *word, int count);
+void tpy_futex_wake_private(void *word, int count);
+/* Sleeps while *word == expected until the deadline. 0, -EAGAIN (it was not), -ETIMEDOUT, -EINTR. */
+int tpy_futex_wait_private(void *word, uint32_t expected, int64_t deadline);
+int tpy_futex_wait_shared(void *word, uint32_t expected, int64_t deadline);
+
+struct tpy_wait_word {
+    void *word;
+    uint32_t expected;
+    bool is_private;
+};
+#define TPY_WAIT_WORDS 16
+/* As above on several words at once. -ENOSYS where the kernel has no futex_waitv (asked once: tpy_have_waitv). */
+int tpy_futex_wait_any(const struct tpy_wait_word *words, unsigned count, int64_t deadline);
+bool tpy_have_waitv(void);
+
+/* The CPU this thread runs on (about 1 ns), modulo 256. */
+uint8_t tpy_cpu(void);
+/* How many CPUs this thread may use; looked at again every now and then. */
+int tpy_cpus_allowed(void);
+
+/* A lock for private memory: one word, no system call unless contended. */
+struct tpy_lock {
+    _Atomic uint32_t word;
+};
+void tpy_lock_slow(struct tpy_lock *lock);
+static inline void tpy_lock_take(struct tpy_lock *lock)
+{
+    uint32_t free = 0;
+    if (TPY_UNLIKELY(!atomic_compare_exchange_strong_explicit(&lock->word, &free, 1, memory_order_acquire, memory_order_relaxed)))
+        tpy_lock_slow(lock);
+}
+static inline bool tpy_lock_try(struct tpy_lock *lock)
+{
+    uint32_t free = 0;
+    return atomic_compare_exchange_strong_explicit(&lock->word, &free, 1, memory_order_acquire, memory_order_relaxed);
+}
+static inline void tpy_lock_give(struct tpy_lock *lock)
+{
+    if (TPY_UNLIKELY(atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2))
+        tpy_futex_wake_private(&lock->word, 1);
+}
+
+/* A sealed memory object of this size with every page allocated: descriptor or -errno (-ENOMEM, -EMFILE, -ENFILE). */
+int tpy_memory_create(const char *name, size_t size);
+/* Maps one that a peer sent after checking that it is a memfd of exactly this size that cannot shrink or grow. -EPROTO if not. */
+int tpy_memory_map(int fd, size_t size, bool writable, void *at, void **address);
+
+#endif

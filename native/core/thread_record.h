@@ -1,0 +1,53 @@
+/*
+ * thread_record: the record behind thread.h, for the core's own use. The wake word counts events: a thread reads it, looks at everything
+ * it waits for, and sleeps only while the word is still the same.
+ */
+#ifndef TPY_CORE_THREAD_RECORD_H
+#define TPY_CORE_THREAD_RECORD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/system.h"
+#include "core/thread.h"
+#include "core/wait.h"
+
+struct tpy_lane;
+
+struct tpy_thread {
+    _Alignas(64) _Atomic uint32_t events; /* futex, private */
+    _Atomic uint32_t cancelled;
+    _Atomic uint32_t asleep;     /* 1 while it sleeps on events: wakers may skip the system call otherwise */
+    uint32_t number;
+    _Atomic bool alive;
+    int16_t priority_set;        /* -1: by policy */
+    uint8_t priority_policy;
+    struct tpy_lane **lanes;     /* by connection index; owned by this thread */
+    uint32_t lane_capacity;
+    struct tpy_spin receive_spin; /* as a receiver, on whatever port */
+    void *slots[8];
+};
+
+/* Counts an event and wakes the thread if it sleeps. Any thread. */
+static inline void tpy_thread_notify(struct tpy_thread *thread)
+{
+    atomic_fetch_add_explicit(&thread->events, 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&thread->asleep, memory_order_seq_cst)) tpy_futex_wake_private(&thread->events, 1);
+}
+static inline uint32_t tpy_thread_events(struct tpy_thread *thread)
+{
+    return atomic_load_explicit(&thread->events, memory_order_acquire);
+}
+
+extern __thread struct tpy_thread *tpy_thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
+struct tpy_thread *tpy_thread_begin(void);
+static inline struct tpy_thread *tpy_thread_get(void)
+{
+    struct tpy_thread *thread = tpy_thread_current;
+    return TPY_LIKELY(thread != NULL) ? thread : tpy_thread_begin();
+}
+/* Set by the lanes' layer: gives up all lanes of a thread that exits. */
+void tpy_thread_on_lanes(void (*drop)(struct tpy_thread *));
+
+#endif

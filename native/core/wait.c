@@ -1,0 +1,50 @@
+/* wait: the parts of wait.h that make system calls. */
+#define _GNU_SOURCE
+#include "core/wait.h"
+
+#define PATIENCE_LEAST 16
+#define PATIENCE_MOST 65536
+#define WAITS_BETWEEN_QUESTIONS 4096
+
+void tpy_spin_ask(struct tpy_spin *spin)
+{
+    int cpus = tpy_cpus_allowed();
+    spin->cpus = (uint8_t)(cpus > 255 ? 255 : cpus);
+    spin->asked = WAITS_BETWEEN_QUESTIONS;
+    if (spin->patience == 0) spin->patience = PATIENCE_LEAST;
+}
+
+void tpy_step_aside(struct tpy_spin *spin)
+{
+    cpu_set_t before, others;
+    spin->meets = 0;
+    /* Where all CPUs are wanted, stepping does not last: try it ever less often. */
+    if (spin->patience < PATIENCE_MOST) spin->patience *= 2;
+    int cpu = sched_getcpu();
+    if (cpu < 0 || sched_getaffinity(0, sizeof before, &before) != 0) return;
+    others = before;
+    CPU_CLR((unsigned)cpu, &others);
+    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+    sched_setaffinity(0, sizeof before, &before);
+}
+
+void tpy_narrow_to(struct tpy_narrow *narrow, const struct tpy_spin *spin, uint8_t cpu)
+{
+    narrow->active = false;
+    if (spin->cpus <= 1 || sched_getaffinity(0, sizeof narrow->before, &narrow->before) != 0) return;
+    if (!CPU_ISSET(cpu, &narrow->before)) return;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    narrow->active = sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+void tpy_narrow_undo(struct tpy_narrow *narrow)
+{
+    if (!narrow->active) return;
+    narrow->active = false;
+    /* Only if nobody else changed it meanwhile: then it is theirs. */
+    cpu_set_t now;
+    if (sched_getaffinity(0, sizeof now, &now) == 0 && CPU_COUNT(&now) == 1)
+        sched_setaffinity(0, sizeof narrow->before, &narrow->before);
+}

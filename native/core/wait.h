@@ -1,0 +1,107 @@
+/*
+ * wait: how a thread waits for its peer: it polls, then yields, then sleeps. It polls only while the peer can run at the same time (on
+ * another CPU), yields while both share one, and stops after about what a wake-up costs. It learns from how long its last waits were,
+ * so a thread that always waits long goes to sleep at once.
+ *
+ * Before a sleep that is likely to end with a call from a known CPU the thread narrows itself to that CPU: the waker then runs it by a
+ * context switch, which costs a tenth of waking an idle CPU. It gives its CPUs back when it wakes. See docs/decisions/0002-waiting.md.
+ *
+ * Owner: struct tpy_spin belongs to one thread and one thing waited for.
+ */
+#ifndef TPY_CORE_WAIT_H
+#define TPY_CORE_WAIT_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/system.h"
+#include "core/thread.h"
+
+#define TPY_SPIN_LONG 30000 /* ns: about a wake-up on another CPU */
+#define TPY_SPIN_SHORT 1000
+#define TPY_YIELD_LONG 20000 /* ns of yielding, after or instead of the spin */
+
+struct tpy_spin {
+    uint8_t misses;    /* long waits in a row */
+    uint8_t cpus;      /* CPUs allowed when last asked */
+    uint16_t asked;    /* waits until we ask again */
+    uint32_t meets;    /* waits in a row that ended while both shared a CPU */
+    uint32_t patience; /* meets until we step to another CPU */
+};
+
+#define TPY_SPIN_MISSES 3
+
+/* Leaves this CPU for another allowed one, if there is one. */
+void tpy_step_aside(struct tpy_spin *spin);
+void tpy_spin_ask(struct tpy_spin *spin);
+
+/* Narrowing around a sleep. */
+struct tpy_narrow {
+    bool active;
+    cpu_set_t before;
+};
+void tpy_narrow_to(struct tpy_narrow *narrow, const struct tpy_spin *spin, uint8_t cpu);
+void tpy_narrow_undo(struct tpy_narrow *narrow);
+
+/* Long waits are the rule for this one just now. */
+static inline bool tpy_spin_sleeps(const struct tpy_spin *spin) { return spin->misses >= TPY_SPIN_MISSES; }
+
+/* After a wait that began at `since` and slept. */
+static inline void tpy_spin_slept(struct tpy_spin *spin, int64_t since)
+{
+    if (tpy_now() - since < 2 * (TPY_SPIN_LONG + TPY_YIELD_LONG)) spin->misses = 0;
+    else if (spin->misses < TPY_SPIN_MISSES) spin->misses++;
+}
+
+/*
+ * Polls and yields until poll(argument) or until sleeping is better. True if polled. *since is set to when the clock was first read
+ * (0: never, it was quick). peer_cpu may be stale: it is a hint.
+ */
+__attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *spin, uint8_t peer_cpu, bool peer_sleeps,
+    bool (*poll)(void *), void *argument, int64_t *since)
+{
+    *since = 0;
+    for (int i = 0; i < 8; i++)
+        if (poll(argument)) return true;
+    if (TPY_UNLIKELY(spin->asked == 0)) tpy_spin_ask(spin);
+    spin->asked--;
+    bool together = spin->cpus == 1 || tpy_cpu() == peer_cpu;
+    int64_t spin_time = tpy_spin_sleeps(spin) ? TPY_SPIN_SHORT : TPY_SPIN_LONG;
+    if (!together) {
+        /* Without the clock first: a peer that is awake answers within these. */
+        for (int i = 0; i < 64; i++) {
+            if (poll(argument)) {
+                spin->misses = 0, spin->meets = 0;
+                return true;
+            }
+            tpy_relax();
+        }
+        int64_t start = *since = tpy_now();
+        do {
+            for (int i = 0; i < 32; i++) {
+                if (poll(argument)) {
+                    spin->misses = 0, spin->meets = 0;
+                    return true;
+                }
+                tpy_relax();
+            }
+        } while (tpy_now() - start < spin_time);
+    }
+    if (peer_sleeps && together) return false; /* it needs this CPU, by way of our sleep */
+    int64_t start = tpy_now(), limit = tpy_spin_sleeps(spin) ? 2 * TPY_SPIN_SHORT : TPY_YIELD_LONG;
+    if (*since == 0) *since = start;
+    do {
+        for (int i = 0; i < 4; i++) {
+            sched_yield();
+            if (poll(argument)) {
+                spin->misses = 0;
+                if (together && ++spin->meets >= spin->patience && spin->cpus > 1) tpy_step_aside(spin);
+                return true;
+            }
+        }
+    } while (tpy_now() - start < limit);
+    return false;
+}
+
+#endif

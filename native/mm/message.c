@@ -1,0 +1,136 @@
+/*
+ * message: one datagram out or in, with the descriptors beside it. Each call is one sendmsg or recvmsg and allocates
+ * nothing; only what might be the end of the connection costs one more look.
+ *
+ * The kernel returns 0 both for an empty message and at the end. What tells them apart is that a message brings anything
+ * else along: the sender's address (all our sockets and the original's accepted ones have one), a descriptor, a flag. A
+ * sender without any of it, the original's client for one, is believed to have sent an empty message as long as the
+ * connection is open.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "mmsysio.h"
+#include "tetrapylon_mm.h"
+
+/* The kernel's limit (SCM_MAX_FD). */
+#define FDS_MAX 253
+
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
+/* Room for what a program may have asked the socket to add: credentials, a pidfd, a time, a security label. */
+#define EXTRAS (CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(16) + CMSG_SPACE(64))
+
+union control {
+    struct cmsghdr aligned;
+    char bytes[CMSG_SPACE(FDS_MAX * sizeof(int)) + EXTRAS];
+};
+
+ssize_t tpy_mm_sendmsg(int fd, const struct mm_ipc_msg *msg, int flags)
+{
+    union control control;
+
+    if (msg == NULL)
+        return -EFAULT;
+    if (msg->num_iov < 0 || msg->num_fds < 0 || msg->num_fds > FDS_MAX)
+        return -EINVAL;
+    struct msghdr datagram = {.msg_iov = msg->iov, .msg_iovlen = (size_t)msg->num_iov};
+    if (msg->num_fds > 0) {
+        size_t size = (size_t)msg->num_fds * sizeof(int);
+        if (msg->fds == NULL)
+            return -EFAULT;
+        control.aligned = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(size)};
+        memcpy(CMSG_DATA(&control.aligned), msg->fds, size);
+        datagram.msg_control = control.bytes;
+        datagram.msg_controllen = CMSG_LEN(size);
+    }
+    ssize_t sent = sendmsg(fd, &datagram, flags | MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
+/* Hands the descriptors that came to the caller, closes those he has no room for. */
+static void take_descriptors(const struct cmsghdr *item, struct mm_ipc_msg *msg)
+{
+    size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+    for (size_t i = 0; i < count; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(item) + i * sizeof fd, sizeof fd);
+        if (msg->num_fds < msg->num_fds_max) {
+            msg->fds[msg->num_fds++] = fd;
+        } else {
+            close(fd);
+            msg->flags |= MSG_CTRUNC;
+        }
+    }
+}
+
+static void take_control(struct msghdr *datagram, struct mm_ipc_msg *msg)
+{
+    for (struct cmsghdr *item = CMSG_FIRSTHDR(datagram); item != NULL; item = CMSG_NXTHDR(datagram, item)) {
+        if (item->cmsg_level != SOL_SOCKET)
+            continue;
+        if (item->cmsg_type == SCM_RIGHTS)
+            take_descriptors(item, msg);
+        if (item->cmsg_type == SCM_PIDFD) { /* nobody will ever hear of it */
+            int fd;
+            memcpy(&fd, CMSG_DATA(item), sizeof fd);
+            if (fd >= 0)
+                close(fd);
+        }
+    }
+}
+
+static bool is_closed(int fd)
+{
+    struct pollfd looked = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&looked, 1, 0) > 0 && (looked.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+ssize_t tpy_mm_recvmsg(int fd, struct mm_ipc_msg *msg, int flags)
+{
+    union control control;
+    struct sockaddr_un sender;
+    ssize_t received;
+
+    if (msg == NULL || (msg->num_fds_max > 0 && msg->fds == NULL))
+        return -EFAULT;
+    if (msg->num_iov < 0 || msg->num_fds_max < 0)
+        return -EINVAL;
+    msg->num_fds = 0;
+    msg->flags = 0;
+    size_t places = msg->num_fds_max < FDS_MAX ? (size_t)msg->num_fds_max : FDS_MAX;
+    struct msghdr datagram;
+    /*
+     * The kernel reports once, before all messages, that the peer went without reading ours (ECONNRESET). The messages
+     * come first, so ask again; as the connection is closed by then, that does not block.
+     */
+    for (int attempt = 0;; attempt++) {
+        datagram = (struct msghdr){.msg_name = &sender,
+                                   .msg_namelen = 1, /* only its length counts; so little is copied */
+                                   .msg_iov = msg->iov,
+                                   .msg_iovlen = (size_t)msg->num_iov,
+                                   .msg_control = control.bytes,
+                                   .msg_controllen = EXTRAS + CMSG_SPACE(places * sizeof(int))};
+        received = recvmsg(fd, &datagram, flags | MSG_CMSG_CLOEXEC);
+        if (received >= 0)
+            break;
+        if (errno != ECONNRESET || attempt > 0)
+            return -errno;
+    }
+    msg->flags = datagram.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+    if (datagram.msg_controllen > 0)
+        take_control(&datagram, msg);
+    if (received == 0 && datagram.msg_namelen == 0 && datagram.msg_controllen == 0 && msg->flags == 0 && is_closed(fd))
+        return -ECONNRESET;
+    return received;
+}

@@ -1,0 +1,101 @@
+/* reply: what a server does with a message it has received: MsgReply, MsgError, MsgRead, MsgWrite. */
+#include <sys/neutrino.h>
+
+#include "core/errors.h"
+#include "core/iov.h"
+#include "core/port.h"
+#include "qnx/channel.h"
+#include "qnx/rcvid.h"
+#include "qnx/reason.h"
+#include "qnx/result.h"
+#include "qnx/unblock.h"
+
+_Static_assert(ESRVRFAULT == TPY_ESRVRFAULT, "one number for one error");
+
+static inline int finished(rcvid_t rcvid, uint32_t serial, int result)
+{
+    if (TPY_UNLIKELY(atomic_load_explicit(&tpy_qnx_slot(rcvid)->unblocking, memory_order_relaxed) == serial))
+        tpy_qnx_unblock_retract(rcvid, serial);
+    return result;
+}
+
+int MsgReplyv_r(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
+{
+    uint32_t serial;
+    struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
+    if (TPY_UNLIKELY(!exchange)) return -ESRCH;
+    return finished(rcvid, serial, tpy_finish(exchange, serial, status, riov, rparts));
+}
+
+int MsgReplyv(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
+{
+    return (int)tpy_qnx_result(MsgReplyv_r(rcvid, status, riov, rparts));
+}
+
+int MsgReply_r(rcvid_t rcvid, long status, const void *message, size_t bytes)
+{
+    const iov_t part = {(void *)message, bytes};
+    return MsgReplyv_r(rcvid, status, &part, 1);
+}
+
+int MsgReply(rcvid_t rcvid, long status, const void *message, size_t bytes)
+{
+    return (int)tpy_qnx_result(MsgReply_r(rcvid, status, message, bytes));
+}
+
+int MsgError_r(rcvid_t rcvid, int error)
+{
+    uint32_t serial;
+    struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
+    if (!exchange) return -ESRCH;
+    if (error == EOK) return finished(rcvid, serial, tpy_finish(exchange, serial, 0, NULL, 0));
+    return finished(rcvid, serial, tpy_finish_error(exchange, serial, error < 0 ? TPY_QNX_STORED_REASON : error));
+}
+
+int MsgError(rcvid_t rcvid, int error) { return (int)tpy_qnx_result(MsgError_r(rcvid, error)); }
+
+ssize_t MsgReadv_r(rcvid_t rcvid, const iov_t *riov, size_t rparts, size_t offset)
+{
+    uint32_t serial;
+    struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
+    return exchange ? tpy_pull(exchange, serial, offset, riov, rparts) : -ESRCH;
+}
+
+ssize_t MsgReadv(rcvid_t rcvid, const iov_t *riov, size_t rparts, size_t offset)
+{
+    return tpy_qnx_result(MsgReadv_r(rcvid, riov, rparts, offset));
+}
+
+ssize_t MsgRead_r(rcvid_t rcvid, void *message, size_t bytes, size_t offset)
+{
+    const iov_t part = {message, bytes};
+    return MsgReadv_r(rcvid, &part, 1, offset);
+}
+
+ssize_t MsgRead(rcvid_t rcvid, void *message, size_t bytes, size_t offset)
+{
+    return tpy_qnx_result(MsgRead_r(rcvid, message, bytes, offset));
+}
+
+ssize_t MsgWritev_r(rcvid_t rcvid, const iov_t *iov, size_t parts, size_t offset)
+{
+    uint32_t serial;
+    struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
+    return exchange ? tpy_push(exchange, serial, offset, iov, parts) : -ESRCH;
+}
+
+ssize_t MsgWritev(rcvid_t rcvid, const iov_t *iov, size_t parts, size_t offset)
+{
+    return tpy_qnx_result(MsgWritev_r(rcvid, iov, parts, offset));
+}
+
+ssize_t MsgWrite_r(rcvid_t rcvid, const void *message, size_t bytes, size_t offset)
+{
+    const iov_t part = {(void *)message, bytes};
+    return MsgWritev_r(rcvid, &part, 1, offset);
+}
+
+ssize_t MsgWrite(rcvid_t rcvid, const void *message, size_t bytes, size_t offset)
+{
+    return tpy_qnx_result(MsgWrite_r(rcvid, message, bytes, offset));
+}

@@ -1,0 +1,102 @@
+/* send: MsgSend and its forms. All are one offer on a connection; nothing is locked or allocated on the way. */
+#include <limits.h>
+#include <sys/neutrino.h>
+
+#include "qnx/channel.h"
+#include "qnx/connection_table.h"
+#include "qnx/local.h"
+#include "qnx/reason.h"
+#include "qnx/result.h"
+
+/* 0 and *status, or a negative errno. */
+static inline __attribute__((always_inline)) int send(
+    int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts, bool cancellation_point, long *status)
+{
+    struct tpy_qnx_local *local = tpy_qnx_local_get();
+    if (TPY_UNLIKELY(!local)) return -EAGAIN;
+    if (cancellation_point) tpy_qnx_cancel_enter(local);
+    else if (TPY_UNLIKELY(atomic_load_explicit(&local->cancel_requested, memory_order_relaxed))) tpy_qnx_cancel_settle(local);
+
+    int armed = local->armed;
+    struct tpy_connection *connection = tpy_qnx_connection(coid);
+    int result;
+    if (TPY_LIKELY(connection != NULL)) {
+        struct tpy_offer offer = {
+            .send = siov,
+            .send_parts = sparts,
+            .reply = riov,
+            .reply_parts = rparts,
+            .deadline = TPY_NEVER,
+            .tag = (uint32_t)coid,
+            .kind = TPY_QNX_MESSAGE,
+            .priority = tpy_thread_priority(local->thread),
+            .strike = TPY_STRIKE_BOTH,
+            .linger = tpy_connection_port_flags(connection) & _NTO_CHF_UNBLOCK ? TPY_STRIKE_REPLY : 0,
+        };
+        if (TPY_UNLIKELY(armed & (_NTO_TIMEOUT_SEND | _NTO_TIMEOUT_REPLY))) {
+            offer.deadline = local->deadline;
+            offer.strike = (armed & _NTO_TIMEOUT_SEND ? TPY_STRIKE_SEND : 0) | (armed & _NTO_TIMEOUT_REPLY ? TPY_STRIKE_REPLY : 0);
+        }
+        do
+            result = tpy_offer(connection, &offer);
+        while (TPY_UNLIKELY(result == -ERESTART));
+        *status = (long)offer.status;
+        if (TPY_UNLIKELY(result == -TPY_QNX_STORED_REASON)) result = offer.struck ? -offer.struck : -EINTR;
+        if (TPY_UNLIKELY(result == -ECANCELED)) result = -EINTR;
+    } else
+        result = -EBADF;
+    if (TPY_UNLIKELY(armed)) local->armed = 0;
+    if (cancellation_point) {
+        tpy_qnx_cancel_leave(local);
+        if (TPY_UNLIKELY(result == -EINTR)) pthread_testcancel();
+    }
+    return result;
+}
+
+static inline long or_errno(int result, long status)
+{
+    if (TPY_LIKELY(result == 0)) return status;
+    errno = -result;
+    return -1;
+}
+
+static inline long or_negative(int result, long status) { return TPY_LIKELY(result == 0) ? status : result; }
+
+/* One function and its three twins: parameters, the four arguments of send, and how the parts are made. */
+#define FORMS(name, parameters, parts, siov, sparts, riov, rparts)                                                                       \
+    long name parameters                                                                                                                 \
+    {                                                                                                                                    \
+        long status = 0;                                                                                                                 \
+        parts;                                                                                                                           \
+        int result = send(coid, siov, sparts, riov, rparts, true, &status);                                                              \
+        return or_errno(result, status);                                                                                                 \
+    }                                                                                                                                    \
+    long name##_r parameters                                                                                                             \
+    {                                                                                                                                    \
+        long status = 0;                                                                                                                 \
+        parts;                                                                                                                           \
+        int result = send(coid, siov, sparts, riov, rparts, true, &status);                                                              \
+        return or_negative(result, status);                                                                                              \
+    }                                                                                                                                    \
+    long name##nc parameters                                                                                                             \
+    {                                                                                                                                    \
+        long status = 0;                                                                                                                 \
+        parts;                                                                                                                           \
+        int result = send(coid, siov, sparts, riov, rparts, false, &status);                                                             \
+        return or_errno(result, status);                                                                                                 \
+    }                                                                                                                                    \
+    long name##nc_r parameters                                                                                                           \
+    {                                                                                                                                    \
+        long status = 0;                                                                                                                 \
+        parts;                                                                                                                           \
+        int result = send(coid, siov, sparts, riov, rparts, false, &status);                                                             \
+        return or_negative(result, status);                                                                                              \
+    }
+
+#define SEND_PART const iov_t out = {(void *)message, bytes}
+#define REPLY_PART const iov_t in = {reply, room}
+
+FORMS(MsgSend, (int coid, const void *message, size_t bytes, void *reply, size_t room), SEND_PART; REPLY_PART, &out, 1, &in, 1)
+FORMS(MsgSendsv, (int coid, const void *message, size_t bytes, const iov_t *riov, size_t rparts), SEND_PART, &out, 1, riov, rparts)
+FORMS(MsgSendvs, (int coid, const iov_t *siov, size_t sparts, void *reply, size_t room), REPLY_PART, siov, sparts, &in, 1)
+FORMS(MsgSendv, (int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts), (void)0, siov, sparts, riov, rparts)

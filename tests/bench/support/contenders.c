@@ -1,0 +1,13 @@
+/*
+ * The list of the C contenders. One that depends on a header or library which may be absent is declared weak: where its
+ * file was not compiled, its entry is left out.
+ */
+#include "contender.h"
+
+extern const struct contender contender_cacheline, contender_copy, contender_futex, contender_seqpacket;
+extern const struct contender contender_qnx __attribute__((weak));
+
+const struct contender *const bench_contenders[] = {
+    &contender_cacheline, &contender_copy, &contender_futex, &contender_seqpacket, &contender_qnx,
+};
+const int bench_contender_count = sizeof bench_contenders / sizeof *bench_contenders;

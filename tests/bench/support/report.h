@@ -1,0 +1,10 @@
+/* The result for people: one table per case while the run goes on, one table of targets at its end. */
+#ifndef TPY_BENCH_REPORT_H
+#define TPY_BENCH_REPORT_H
+
+void report_case(int group, int size);
+void report_idle(void);
+/* Prints the table of targets. Returns how many were measured and missed. */
+int report_targets(void);
+
+#endif

@@ -1,0 +1,145 @@
+/* See results.h. */
+#include "results.h"
+
+#include <stdlib.h>
+
+#define GROUPS_MOST 16
+#define ENTRIES_MOST 24
+
+static struct result *table[GROUPS_MOST][PLAN_SIZES][ENTRIES_MOST];
+static struct idle idle_table[ENTRIES_MOST];
+
+static bool inside(int group, int size, int entry)
+{
+    return group >= 0 && group < GROUPS_MOST && size >= 0 && size < PLAN_SIZES && entry >= 0 && entry < ENTRIES_MOST;
+}
+
+struct result *results_of(int group, int size, int entry)
+{
+    if (!inside(group, size, entry))
+        return NULL;
+    if (!table[group][size][entry])
+        table[group][size][entry] = calloc(1, sizeof(struct result));
+    return table[group][size][entry];
+}
+
+const struct result *results_find(int group, int size, int entry)
+{
+    const struct result *r = inside(group, size, entry) ? table[group][size][entry] : NULL;
+    return r && r->present ? r : NULL;
+}
+
+struct idle *results_idle(int entry)
+{
+    return entry >= 0 && entry < ENTRIES_MOST ? &idle_table[entry] : NULL;
+}
+
+double results_slice_batch(const struct slice *slice)
+{
+    if (slice->batches.count)
+        return (double)histogram_quantile(&slice->batches, 0.5) / 10;
+    return (double)histogram_quantile(&slice->singles, 0.5);
+}
+
+void results_add(struct result *r, const struct slice *slice, double probe)
+{
+    r->present = true;
+    histogram_merge(&r->batches, &slice->batches);
+    histogram_merge(&r->singles, &slice->singles);
+    r->calls += slice->calls;
+    r->client_cpu += slice->client_cpu;
+    r->server_cpu += slice->server_cpu;
+    r->checked += slice->checked;
+    r->wrong += slice->wrong;
+    r->client_allocated += slice->client_allocated;
+    r->client_batch_calls += slice->client_batch_calls;
+    r->server_allocated += slice->server_allocated;
+    if (slice->longest > r->longest)
+        r->longest = slice->longest;
+    if (r->rounds < RESULTS_ROUNDS)
+        r->round[r->rounds++] = (struct round){
+            .batch = results_slice_batch(slice),
+            .single = (double)histogram_quantile(&slice->singles, 0.5),
+            .rate = slice->rate,
+            .fairness = slice->fairness,
+            .longest = (double)slice->longest,
+            .probe = probe,
+        };
+}
+
+static double field_of(const struct round *round, enum field field)
+{
+    switch (field) {
+    case FIELD_BATCH:
+        return round->batch;
+    case FIELD_SINGLE:
+        return round->single;
+    case FIELD_RATE:
+        return round->rate;
+    case FIELD_FAIRNESS:
+        return round->fairness;
+    case FIELD_LONGEST:
+        return round->longest;
+    case FIELD_PROBE:
+        return round->probe;
+    case FIELD_AGAINST_PROBE:
+        return round->probe > 0 ? round->batch / round->probe : 0;
+    }
+    return 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    if (!count)
+        return RESULTS_NONE;
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+double results_median(const struct result *r, enum field field)
+{
+    double values[RESULTS_ROUNDS];
+    for (int i = 0; r && i < r->rounds; i++)
+        values[i] = field_of(&r->round[i], field);
+    return median(values, r ? r->rounds : 0);
+}
+
+double results_ratio(const struct result *a, const struct result *b, enum field field)
+{
+    double values[RESULTS_ROUNDS];
+    int count = 0;
+    for (int i = 0; a && b && i < a->rounds && i < b->rounds; i++) {
+        double below = field_of(&b->round[i], field);
+        if (below > 0)
+            values[count++] = field_of(&a->round[i], field) / below;
+    }
+    return median(values, count);
+}
+
+double results_least(const struct result *r, enum field field)
+{
+    double least = RESULTS_NONE;
+    for (int i = 0; r && i < r->rounds; i++) {
+        double value = field_of(&r->round[i], field);
+        if (i == 0 || value < least)
+            least = value;
+    }
+    return least;
+}
+
+double results_cpu_per_call(const struct result *r)
+{
+    return r->calls ? (double)(r->client_cpu + r->server_cpu) / (double)r->calls : RESULTS_NONE;
+}
+
+double results_allocated_per_call(const struct result *r)
+{
+    double sum = r->calls ? (double)r->server_allocated / (double)r->calls : 0;
+    return sum + (r->client_batch_calls ? (double)r->client_allocated / (double)r->client_batch_calls : 0);
+}

@@ -1,0 +1,56 @@
+/*
+ * What was measured so far: for each case (a group at one size) and each entry the sum of all slices, and from each
+ * slice the few numbers that ratios are made of. Ratios are taken slice beside slice and then their median, so that a
+ * machine that changes during the run changes both sides of each ratio. One table, owned here.
+ */
+#ifndef TPY_BENCH_RESULTS_H
+#define TPY_BENCH_RESULTS_H
+
+#include "histogram.h"
+#include "plan.h"
+#include "session.h"
+
+#define RESULTS_ROUNDS 32
+#define RESULTS_NONE (-1.0)
+
+struct round {
+    double batch; /* median of batches, nanoseconds per call; of single calls where there are no batches */
+    double single, rate, fairness, longest;
+    double probe; /* cache line there and back just before and after, nanoseconds; 0: not probed */
+};
+
+struct result {
+    bool present;
+    char failure[256];
+    int rounds;
+    struct round round[RESULTS_ROUNDS];
+    struct histogram batches, singles; /* as in struct slice */
+    uint64_t calls, client_cpu, server_cpu, longest, checked, wrong;
+    uint64_t client_allocated, client_batch_calls, server_allocated;
+};
+
+struct idle {
+    bool present;
+    double server, client; /* CPU, microseconds per second */
+};
+
+enum field { FIELD_BATCH, FIELD_SINGLE, FIELD_RATE, FIELD_FAIRNESS, FIELD_LONGEST, FIELD_PROBE, FIELD_AGAINST_PROBE };
+
+/* Made on first use; NULL only when there is no memory. */
+struct result *results_of(int group, int size, int entry);
+/* The same if it holds at least one slice, else NULL. */
+const struct result *results_find(int group, int size, int entry);
+void results_add(struct result *r, const struct slice *slice, double probe);
+double results_slice_batch(const struct slice *slice);
+
+/* Median over the rounds; RESULTS_NONE when there is nothing. */
+double results_median(const struct result *r, enum field field);
+/* Median over the rounds of a's field / b's field in the same round. */
+double results_ratio(const struct result *a, const struct result *b, enum field field);
+double results_least(const struct result *r, enum field field);
+double results_cpu_per_call(const struct result *r); /* nanoseconds, both processes */
+double results_allocated_per_call(const struct result *r); /* bytes of Java heap, both processes */
+
+struct idle *results_idle(int entry);
+
+#endif

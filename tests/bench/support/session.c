@@ -1,0 +1,242 @@
+/* See session.h. A session that fails in any step is ended at once; the others of its group go on. */
+#define _GNU_SOURCE
+#include "session.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define START_TIME (20 * SECOND) /* for a process to say "ready" */
+#define ANSWER_TIME (5 * SECOND) /* after a slice has ended */
+
+const char *session_programs[2];
+const char *session_folder;
+
+__attribute__((format(printf, 2, 3))) static int failed(struct session *s, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(s->failure, sizeof s->failure, format, arguments);
+    va_end(arguments);
+    session_end(s);
+    return -1;
+}
+
+/* A role that does not answer: what its process, or the server behind it, has said last. */
+static int silent(struct session *s, struct process *p, const char *line)
+{
+    char words[200];
+    for (int i = -1; i < s->group->servers && (!line || strncmp(line, "fail", 4)); i++)
+        line = process_line(i < 0 ? p : &s->servers[i], 0);
+    snprintf(words, sizeof words, "%s", line ? line : "no answer");
+    return failed(s, "%s", words);
+}
+
+static int start(struct session *s, struct process *p, bool is_server, const char *third, int fourth)
+{
+    const struct side *side = is_server ? &s->entry->server : &s->entry->client;
+    char number[16];
+    cpu_set_t cpus;
+    snprintf(number, sizeof number, "%d", fourth);
+    const char *argv[] = {session_programs[side->language], is_server ? "server" : "client", side->contender, third,
+                          number, NULL};
+    cpus_for(s->group->placement, is_server, &cpus);
+    int error = process_start(p, &cpus, argv);
+    return error ? failed(s, "cannot start %s: %s", argv[0], strerror(-error)) : 0;
+}
+
+int session_launch(struct session *s, const struct entry *entry, const struct group *group)
+{
+    static unsigned serial;
+    *s = (struct session){.entry = entry, .group = group, .alive = true};
+    for (int i = 0; i < group->servers; i++) {
+        char endpoint[200];
+        snprintf(endpoint, sizeof endpoint, "%s/%s.%u", session_folder, entry->id, serial++);
+        if (start(s, &s->servers[i], true, endpoint, group->clients))
+            return -1;
+    }
+    return 0;
+}
+
+int session_launch_clients(struct session *s)
+{
+    uint64_t deadline = clock_now() + START_TIME;
+    for (int i = 0; s->alive && i < s->group->servers; i++) {
+        char *line = process_line(&s->servers[i], deadline);
+        if (!line || sscanf(line, "ready %255s", s->addresses[i]) != 1)
+            return silent(s, &s->servers[i], line);
+        for (int k = 0; k < s->group->clients; k++)
+            if (start(s, &s->clients[s->client_count++], false, s->addresses[i], k))
+                return -1;
+    }
+    return 0;
+}
+
+static void hold(struct session *s, bool on)
+{
+    if (!s->entry->held || s->held == on)
+        return;
+    s->held = on;
+    for (int i = 0; i < s->group->servers; i++)
+        (on ? process_hold : process_go_on)(&s->servers[i]);
+    for (int i = 0; i < s->client_count; i++)
+        (on ? process_hold : process_go_on)(&s->clients[i]);
+}
+
+int session_settle(struct session *s)
+{
+    uint64_t deadline = clock_now() + START_TIME;
+    for (int i = 0; s->alive && i < s->client_count; i++) {
+        char *line = process_line(&s->clients[i], deadline);
+        if (!line || strcmp(line, "ready"))
+            return silent(s, &s->clients[i], line);
+    }
+    if (s->alive)
+        hold(s, true);
+    return 0;
+}
+
+static uint64_t number_of(const char *line, const char *key)
+{
+    const char *found = strstr(line, key);
+    return found ? strtoull(found + strlen(key), NULL, 10) : 0;
+}
+
+static void add_counts(struct histogram *h, const char *line, const char *key)
+{
+    const char *at = strstr(line, key);
+    if (!at)
+        return;
+    at += strlen(key);
+    while (*at >= '0' && *at <= '9') {
+        char *end;
+        uint64_t value = strtoull(at, &end, 10);
+        uint32_t count = *end == ':' ? (uint32_t)strtoul(end + 1, &end, 10) : 0;
+        histogram_add(h, value, count);
+        at = *end == ',' ? end + 1 : end;
+    }
+}
+
+/* The heap that a server in Java has used so far, by all its threads that serve. */
+static uint64_t server_allocated(struct session *s)
+{
+    uint64_t sum = 0;
+    for (int i = 0; s->entry->server.language == LANGUAGE_JAVA && i < s->group->servers; i++) {
+        char *line = process_say(&s->servers[i], "stat\n") ? NULL
+                                                            : process_line(&s->servers[i], clock_now() + ANSWER_TIME);
+        sum += line ? number_of(line, "allocated=") : 0;
+    }
+    return sum;
+}
+
+static uint64_t server_cpu(const struct session *s)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < s->group->servers; i++)
+        sum += process_cpu(&s->servers[i]);
+    return sum;
+}
+
+static int say_run(struct session *s, const struct slice_plan *plan, uint64_t start_time)
+{
+    char line[200];
+    snprintf(line, sizeof line, "run %zu %" PRIu64 " %" PRIu64 " %" PRIu64 " %u\n", plan->size, start_time,
+             start_time + plan->batch_time, start_time + plan->batch_time + plan->single_time, plan->pace);
+    for (int i = 0; i < s->client_count; i++)
+        if (process_say(&s->clients[i], line))
+            return silent(s, &s->clients[i], NULL);
+    return 0;
+}
+
+static void take(struct slice *slice, const char *line, double *slowest)
+{
+    uint64_t calls = number_of(line, " calls="), span = number_of(line, " span=");
+    uint64_t longest = number_of(line, " longest=");
+    double rate = span ? (double)calls * 1e9 / (double)span : 0;
+    uint64_t singles_before = slice->singles.count;
+    add_counts(&slice->batches, line, " batches=");
+    add_counts(&slice->singles, line, " singles=");
+    slice->calls += calls + slice->singles.count - singles_before;
+    slice->client_batch_calls += calls;
+    slice->rate += rate;
+    slice->client_cpu += number_of(line, " cpu=");
+    slice->client_allocated += number_of(line, " allocated=");
+    slice->checked += number_of(line, " checked=");
+    slice->wrong += number_of(line, " wrong=");
+    if (longest > slice->longest)
+        slice->longest = longest;
+    if (*slowest < 0 || rate < *slowest)
+        *slowest = rate;
+}
+
+int session_run(struct session *s, const struct slice_plan *plan, struct slice *slice)
+{
+    *slice = (struct slice){0};
+    hold(s, false);
+    uint64_t cpu = server_cpu(s), allocated = server_allocated(s);
+    uint64_t start_time = clock_now() + 2 * MILLISECOND + (uint64_t)s->client_count * MILLISECOND / 2;
+    uint64_t deadline = start_time + plan->batch_time + plan->single_time + ANSWER_TIME;
+    double slowest = -1;
+    if (say_run(s, plan, start_time))
+        return -1;
+    for (int i = 0; i < s->client_count; i++) {
+        char *line = process_line(&s->clients[i], deadline);
+        if (!line || strncmp(line, "done ", 5))
+            return silent(s, &s->clients[i], line);
+        take(slice, line, &slowest);
+    }
+    slice->server_cpu = server_cpu(s) - cpu;
+    slice->server_allocated = server_allocated(s) - allocated;
+    slice->fairness = slice->rate > 0 ? slowest * s->client_count / slice->rate : 0;
+    hold(s, true);
+    return slice->wrong ? failed(s, "%" PRIu64 " replies were wrong", slice->wrong) : 0;
+}
+
+int session_idle(struct session *s, uint64_t time, double *server, double *client)
+{
+    struct slice_plan plan = {.size = 8, .batch_time = 5 * MILLISECOND};
+    static struct slice ignored;
+    if (session_run(s, &plan, &ignored))
+        return -1;
+    uint64_t cpu = server_cpu(s), before = clock_now();
+    clock_sleep_until(before + time);
+    *server = (double)(server_cpu(s) - cpu) * 1e6 / (double)(clock_now() - before);
+
+    /* The servers stand still, so every client blocks in its first call. */
+    for (int i = 0; i < s->group->servers; i++)
+        process_hold(&s->servers[i]);
+    if (say_run(s, &plan, clock_now()))
+        return -1;
+    clock_sleep_until(clock_now() + 2 * MILLISECOND);
+    before = clock_now();
+    cpu = 0;
+    for (int i = 0; i < s->client_count; i++)
+        cpu -= process_cpu(&s->clients[i]);
+    clock_sleep_until(before + time);
+    for (int i = 0; i < s->client_count; i++)
+        cpu += process_cpu(&s->clients[i]);
+    *client = (double)cpu * 1e6 / (double)(clock_now() - before);
+    for (int i = 0; i < s->group->servers; i++)
+        process_go_on(&s->servers[i]);
+    for (int i = 0; i < s->client_count; i++) {
+        char *line = process_line(&s->clients[i], clock_now() + ANSWER_TIME);
+        if (!line || strncmp(line, "done ", 5))
+            return silent(s, &s->clients[i], line);
+    }
+    return 0;
+}
+
+void session_end(struct session *s)
+{
+    for (int i = 0; i < s->client_count; i++)
+        process_end(&s->clients[i]);
+    for (int i = 0; i < PLAN_SERVERS; i++)
+        process_end(&s->servers[i]);
+    s->client_count = 0;
+    s->alive = false;
+}

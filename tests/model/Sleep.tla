@@ -1,0 +1,292 @@
+--------------------------------- MODULE Sleep ---------------------------------
+(***************************************************************************)
+(* Sleeping and waking at one port: each client thread has one exchange;   *)
+(* several receivers wait, one of them as the scanner, which sleeps on the *)
+(* posts of the hot exchanges, the others on their private words. Posts of *)
+(* cold exchanges wake nobody by themselves: there the ring word decides.  *)
+(* Follows docs/exchange.md, "Sleeping and waking", and the way            *)
+(* native/core/receive.c and collect.c hold the port's lock.               *)
+(*                                                                         *)
+(* What an exchange carries is left out: a post is a number, an answer the *)
+(* number it answers. rung[t] says that thread t's private word has        *)
+(* changed since t last read it; sleeping[t] is where t sleeps in the      *)
+(* kernel. Each step touches one shared word.                              *)
+(*                                                                         *)
+(* Bug puts one mistake into the protocol; "none" is the protocol itself.  *)
+(*   later     who leaves sets the ring to LATER and does not look again   *)
+(*   now       the scanner sets the ring to NOW after its last look        *)
+(*   sleepbit  the scanner sets SLEEP and sleeps whatever it set it on     *)
+(*   stale     a client that saw SLEEP in its post does not heed the ring  *)
+(*   handover  who leaves does not wake others for what is queued          *)
+(*   scanner   who queues something does not tell the scanner              *)
+(*   busy      who leaves ignores that a record was busy                   *)
+(*   oneway    a one-way put heeds the ring's NOW only                     *)
+(*   deadline  who leaves by its deadline does not look or hand over       *)
+(*   clear     whoever begins to wait clears the ring                      *)
+(*   watcher   the watcher wakes only a scanner                            *)
+(*   private   a client reads its private word after it has looked         *)
+(*   finish    finish does not look for the client's SLEEP                 *)
+(***************************************************************************)
+EXTENDS Integers, FiniteSets
+
+CONSTANTS Receivers, Clients,
+          Cold,       \* clients whose posts the scanner cannot sleep on
+          OneWay,     \* clients that only put one-way messages
+          Picky,      \* receivers that take messages of Favourites only
+          Favourites,
+          Last,       \* messages of each client
+          Deadlines,  \* how many receives end by their deadline
+          Cancels,    \* how many offers are cancelled
+          Bug
+
+Hot == Clients \ Cold
+Nobody == "nobody"
+Takes(r) == IF r \in Picky THEN Favourites ELSE Clients
+
+(* --algorithm Sleep {
+variables
+  post = [c \in Clients |-> 0], postSleep = [c \in Clients |-> FALSE],       \* one word
+  answer = [c \in Clients |-> 0], answerSleep = [c \in Clients |-> FALSE],   \* one word
+  ring = "no",
+  datagram = FALSE,                                        \* on its way to the watcher
+  rung = [t \in Receivers \union Clients |-> FALSE],
+  sleeping = [t \in Receivers \union Clients |-> "no"],    \* "private", "posts", "answer"
+  \* private to the server; all but busy under the port's lock
+  lock = FALSE, scanner = Nobody, sleepers = {}, queue = {}, seen = [c \in Clients |-> 0],
+  busy = {},                                               \* exchanges whose record a finish holds
+  expired = {}, deadlines = Deadlines,
+  \* private to the client
+  cancelled = {}, cancels = Cancels;
+
+define {
+  Wakeable(r) == queue \cap Takes(r) /= {}
+  First(s) == CHOOSE x \in s : TRUE
+}
+
+macro Take() { await ~lock; lock := TRUE; }
+macro Give() { lock := FALSE; }
+macro Notify(t) { rung[t] := TRUE || sleeping[t] := "no"; }
+
+\* One look at a post, part of a collect.
+macro Collect(late) {
+  with (c = First(todo)) {
+    todo := todo \ {c};
+    if (post[c] /= seen[c]) {
+      if (c \in busy) late := TRUE
+      else { seen[c] := post[c]; queue := queue \union {c} }
+    }
+  }
+}
+
+\* Tells whoever waits of what is queued, or that someone must look again.
+macro HandOver(me, late) {
+  with (f = {s \in sleepers : Wakeable(s) \/ (late /\ scanner = Nobody /\ Bug # "busy")}) {
+    if (queue /= {} /\ scanner \notin {Nobody, me} /\ Bug # "scanner") {
+      if (f /= {} /\ Bug # "handover") with (s \in f) {
+        rung := [rung EXCEPT ![s] = TRUE, ![scanner] = TRUE];
+        sleeping := [sleeping EXCEPT ![s] = "no", ![scanner] = "no"];
+      } else { Notify(scanner) }
+    } else if (f /= {} /\ Bug # "handover") with (s \in f) { Notify(s) }
+  }
+}
+
+fair process (client \in Clients)
+  variables n = 0, slept = FALSE;
+{
+Offer:
+  while (n < Last /\ self \notin cancelled) {
+      n := n + 1;
+      slept := postSleep[self];
+      post[self] := n || postSleep[self] := FALSE;
+    Wake:
+      if (slept) sleeping := [t \in DOMAIN sleeping |-> IF sleeping[t] = "posts" /\ self \in Hot THEN "no" ELSE sleeping[t]];
+    Ring:
+      if (~(Bug = "stale" /\ slept)
+          /\ (ring = "now" \/ (ring = "later" /\ self \in OneWay /\ Bug # "oneway"))) datagram := TRUE;
+      if (self \in OneWay) { slept := FALSE; goto Offer };
+    Prepare:
+      if (Bug # "private") rung[self] := FALSE;
+    Look:
+      if (self \in cancelled \/ answer[self] = n) goto Done_;
+    Late:
+      if (ring = "later" /\ ~(Bug = "stale" /\ slept)) datagram := TRUE;
+      if (Bug = "private") rung[self] := FALSE;
+    SetSleep:
+      if (answer[self] = n) goto Done_ else answerSleep[self] := TRUE;
+    Futex:
+      if (~rung[self] /\ answer[self] /= n) sleeping[self] := "answer";
+    Asleep:
+      await sleeping[self] = "no";
+      goto Prepare;
+    Done_:
+      slept := FALSE;
+  }
+}
+
+fair process (receiver \in Receivers)
+  variables todo = {}, mine = Nobody, late = FALSE, expected = [c \in Hot |-> 0], news = FALSE;
+{
+Receive:
+  while (TRUE) {
+      Take();
+    Events:
+      rung[self] := FALSE;
+      todo := Clients;
+    Collect:
+      while (todo /= {}) { Collect(late) };
+    Choose:
+      if (Wakeable(self)) {
+        with (c \in queue \cap Takes(self)) { queue := queue \ {c}; mine := c };
+        late := FALSE;
+        goto Leave;
+      } else if (self \in expired) { late := FALSE; goto Leave }
+      else {
+        HandOver(self, FALSE);
+        if (late) { late := FALSE; Give(); goto Receive };
+      };
+    Wait:
+      if (scanner = Nobody) {
+        scanner := self;
+        ring := "no";
+        Give();
+        goto Spin;
+      } else {
+        if (Bug = "clear") ring := "no";
+        sleepers := sleepers \union {self};
+        Give();
+        goto Follow;
+      };
+    Spin:
+      Take();
+      todo := Hot;
+    SetSleep:
+      while (todo /= {}) with (c = First(todo)) {
+        todo := todo \ {c};
+        expected[c] := IF Bug = "sleepbit" THEN post[c] ELSE seen[c];
+        if (post[c] = seen[c] \/ Bug = "sleepbit") postSleep[c] := TRUE else news := TRUE;
+      };
+    SetRing:
+      if (Cold /= {} /\ Bug # "now") ring := "now";
+      Give();
+      todo := IF Bug = "sleepbit" THEN Cold ELSE Clients;
+    LookAgain:
+      while (todo /= {}) with (c = First(todo)) { todo := todo \ {c}; if (post[c] /= seen[c]) news := TRUE };
+    Last_:
+      if (Cold /= {} /\ Bug = "now") ring := "now";
+      if (news) { news := FALSE; goto Back };
+    Futex:
+      if (~rung[self] /\ \A c \in Hot : postSleep[c] /\ post[c] = expected[c]) sleeping[self] := "posts";
+    Asleep:
+      await sleeping[self] = "no";
+      expected := [c \in Hot |-> 0];
+    Back:
+      Take();
+      scanner := Nobody;
+      ring := "no";
+      goto Events;
+    Follow:
+      if (~rung[self]) sleeping[self] := "private";
+    Followed:
+      await sleeping[self] = "no";
+      Take();
+      sleepers := sleepers \ {self};
+      goto Events;
+    Leave:
+      if (sleepers /= {} /\ scanner = Nobody /\ ~(Bug = "deadline" /\ self \in expired)) {
+        ring := "later";
+        if (Bug # "later") todo := Clients;
+      };
+    Leaving:
+      while (todo /= {}) { Collect(late) };
+    Left:
+      if (~(Bug = "deadline" /\ self \in expired)) { HandOver(self, late) };
+      late := FALSE;
+      Give();
+    Away:-                                                 \* may never come back
+      if (self \in expired) { expired := expired \ {self}; mine := Nobody; goto Receive }
+      else if (mine \in OneWay) { mine := Nobody; goto Receive };
+    Finish:
+      await mine \notin busy;
+      if (answer[mine] /= seen[mine]) {
+        busy := busy \union {mine};
+        answer[mine] := seen[mine];
+        news := answerSleep[mine] /\ Bug # "finish";
+        answerSleep[mine] := FALSE;
+      };
+    Finished:
+      busy := busy \ {mine};
+    FinishWake:
+      if (news) sleeping[mine] := "no";
+      news := FALSE;
+      mine := Nobody;
+  }
+}
+
+fair process (watcher = "watcher")
+  variables todo = {}, late = FALSE;
+{
+Watch:
+  while (TRUE) {
+      await datagram;
+      datagram := FALSE;
+    Ring:
+      Take();
+      if (scanner /= Nobody) { Notify(scanner); goto Rung }
+      else if (sleepers /= {} /\ Bug # "watcher") todo := Clients;
+    Collect:
+      while (todo /= {}) { Collect(late) };
+    HandOver:
+      HandOver("watcher", late);
+    Rung:
+      late := FALSE;
+      Give();
+  }
+}
+
+process (deadline = "deadline")
+{
+Deadline:
+  while (deadlines > 0)
+    with (r \in {s \in Receivers : sleeping[s] /= "no"}) {
+      deadlines := deadlines - 1;
+      expired := expired \union {r};
+      sleeping[r] := "no";
+    }
+}
+
+process (canceller = "canceller")
+  variables victim = Nobody;
+{
+Cancel:
+  while (cancels > 0) {
+      with (c \in Clients \ OneWay) { cancelled := cancelled \union {c}; victim := c };
+      cancels := cancels - 1;
+    Notify:
+      Notify(victim);
+      victim := Nobody;
+  }
+}
+} *)
+\* BEGIN TRANSLATION
+\* END TRANSLATION
+
+Sleeps(t) == sleeping[t] /= "no"
+Resting(r) == pc[r] = "Away"
+Pending(c) == post[c] /= seen[c] \/ c \in queue
+
+\* Nothing moves but by a receiver that comes back, a deadline, or a cancel.
+Quiet ==
+  /\ ~datagram /\ ~lock /\ pc["watcher"] = "Watch"
+  /\ pc["canceller"] \in {"Cancel", "Done"}
+  /\ \A r \in Receivers : Sleeps(r) \/ Resting(r)
+  /\ \A c \in Clients : Sleeps(c) \/ pc[c] = "Done"
+
+\* Never does a message wait while a receiver that takes it sleeps.
+NoLostMessage == Quiet => \A c \in Clients : Pending(c) => \A r \in Receivers : Sleeps(r) => c \notin Takes(r)
+\* Never does a client sleep that is answered or cancelled.
+NoLostAnswer == Quiet => \A c \in Clients : Sleeps(c) => answer[c] /= n[c] /\ c \notin cancelled
+
+\* The same over time: a message does not wait for ever while someone could take it.
+Available(c) == \E r \in Receivers : ~Resting(r) /\ c \in Takes(r)
+MessagesGetTaken == \A c \in Clients : []<>~(Pending(c) /\ Available(c))
+================================================================================
