@@ -105,11 +105,13 @@ static void collect_offer(struct pass *pass, struct tpy_exchange *exchange, uint
         }
         if (exchange->flags & TPY_OFFER_STREAM) tpy_stream_reset(exchange);
     }
+    /* A holder that waits for just this exchange learns from it that the client no longer goes along. */
+    if (TPY_UNLIKELY(state == TPY_HELD && !(exchange->flags & TPY_OFFER_CONTINUE))) tpy_port_hand_over(pass->port, true);
     exchange->held = state == TPY_HELD && (exchange->flags & TPY_OFFER_CONTINUE);
     if (TPY_UNLIKELY(!exchange->held && (exchange->flags & TPY_OFFER_CONTINUE))) { /* nobody holds it any more */
         bool wake = false;
-        tpy_exchange_answer_error(exchange, ESRCH, &wake);
         atomic_store(&exchange->state, TPY_IDLE);
+        tpy_exchange_answer_error(exchange, ESRCH, &wake);
         if (wake) tpy_exchange_wake(exchange);
         return;
     }

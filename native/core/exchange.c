@@ -172,6 +172,14 @@ static void header(struct tpy_exchange *exchange, int64_t status, uint64_t lengt
 
 void tpy_exchange_answer_error(struct tpy_exchange *exchange, int error, bool *wake)
 {
+    if (atomic_load_explicit(&exchange->state, memory_order_relaxed) != TPY_ACCEPTED) {
+        /* Not accepted, so nothing keeps the client from going on: answer only what it still waits for (docs/exchange.md). */
+        uint32_t answer = atomic_load_explicit(&exchange->shared->answer.answer, memory_order_seq_cst);
+        if (tpy_answer_sequence(answer) == exchange->sequence) {
+            if (answer & (TPY_ANSWER_CANCEL | TPY_ANSWER_DONE)) return;
+        } else exchange->open = tpy_answer_sequence(answer);
+        if (!tpy_exchange_wanted(exchange)) return;
+    }
     header(exchange, error, 0, TPY_ANSWER_ERROR);
     tpy_exchange_publish(exchange, wake);
 }
@@ -206,8 +214,10 @@ ssize_t tpy_exchange_copy_out(struct tpy_exchange *exchange, uint64_t offset, co
 
 ssize_t tpy_pull(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset, const struct iovec *parts, size_t count)
 {
+    struct iovec own[TPY_PARTS_OWN];
+    int unreadable = tpy_iov_take(&parts, count, own);
     if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
-    ssize_t result = tpy_exchange_copy_in(exchange, offset, parts, count);
+    ssize_t result = unreadable ? -TPY_ESRVRFAULT : tpy_exchange_copy_in(exchange, offset, parts, count);
     /* What was copied is the message only if the client had not gone on meanwhile. */
     if (!tpy_exchange_wanted(exchange)) result = -ESRCH;
     tpy_lock_give(&exchange->lock);
@@ -216,17 +226,20 @@ ssize_t tpy_pull(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset
 
 ssize_t tpy_push(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset, const struct iovec *parts, size_t count)
 {
+    struct iovec own[TPY_PARTS_OWN];
+    int unreadable = tpy_iov_take(&parts, count, own);
     if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
-    ssize_t result = tpy_exchange_wanted(exchange) ? tpy_exchange_copy_out(exchange, offset, parts, count) : -ESRCH;
+    ssize_t result = !tpy_exchange_wanted(exchange) ? -ESRCH : unreadable ? -TPY_ESRVRFAULT : tpy_exchange_copy_out(exchange, offset, parts, count);
     tpy_lock_give(&exchange->lock);
     return result;
 }
 
 static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, const struct iovec *parts, size_t count, unsigned flags)
 {
-    if (!tpy_exchange_enter(exchange, serial, true)) return -ESRCH;
-    int result = 0;
+    struct iovec own[TPY_PARTS_OWN];
+    int result = tpy_iov_take(&parts, count, own);
     bool wake = false;
+    if (!tpy_exchange_enter(exchange, serial, true)) return -ESRCH;
     if (TPY_UNLIKELY(atomic_load_explicit(&exchange->state, memory_order_relaxed) == TPY_ORPHAN)) {
         exchange->grace = 0;
         tpy_lock_give(&exchange->lock);
@@ -234,7 +247,7 @@ static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, c
         return -ESRCH;
     }
     uint64_t size = 0, length;
-    if (count > 0) result = tpy_iov_length(parts, count, &size);
+    if (count > 0 && result == 0) result = tpy_iov_length(parts, count, &size);
     if (result == -EFAULT) result = -TPY_ESRVRFAULT;
     length = size < exchange->room ? size : exchange->room;
     if (TPY_UNLIKELY(result == 0 && (exchange->flags & TPY_OFFER_FAULT) && length > exchange->room_fault_at)) result = -EFAULT;
@@ -282,10 +295,25 @@ int tpy_turn(struct tpy_exchange *exchange, uint32_t serial, int64_t status, con
     return end(exchange, serial, status, parts, count, TPY_ANSWER_HOLD);
 }
 
-void tpy_release(struct tpy_exchange *exchange)
+void tpy_release(struct tpy_exchange *exchange, uint32_t serial)
 {
-    uint8_t held = TPY_HELD;
-    atomic_compare_exchange_strong(&exchange->state, &held, TPY_IDLE);
+    struct tpy_port *port = exchange ? exchange->port : NULL;
+    bool wake = false;
+    if (!port) return;
+    tpy_lock_take(&port->lock);
+    tpy_lock_take(&exchange->lock);
+    uint8_t state = atomic_load(&exchange->state);
+    if (exchange->port == port && atomic_load(&exchange->serial) == serial) {
+        if (state == TPY_HELD) atomic_store(&exchange->state, TPY_IDLE);
+        else if (state == TPY_QUEUED && exchange->held) { /* the client has gone on already: nobody will take that */
+            tpy_port_dequeue(port, &exchange->item);
+            tpy_exchange_answer_error(exchange, ESRCH, &wake);
+            atomic_store(&exchange->state, TPY_IDLE);
+        }
+    }
+    tpy_lock_give(&exchange->lock);
+    tpy_lock_give(&port->lock);
+    if (wake) tpy_exchange_wake(exchange);
 }
 
 int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t serial, struct tpy_exchange_info *info)

@@ -41,8 +41,8 @@ int tpy_finish(struct tpy_exchange *exchange, uint32_t sequence, int64_t status,
 int tpy_finish_error(struct tpy_exchange *exchange, uint32_t sequence, int error);
 /* As tpy_finish, but the exchange stays ours: the client's next offer (TPY_OFFER_CONTINUE) comes only to a receive that filters for it. */
 int tpy_turn(struct tpy_exchange *exchange, uint32_t sequence, int64_t status, const struct iovec *parts, size_t count);
-/* Gives up a held exchange between turns: the client's next TPY_OFFER_CONTINUE gets -ESRCH. */
-void tpy_release(struct tpy_exchange *exchange);
+/* Gives up an exchange held since tpy_turn: the client's next TPY_OFFER_CONTINUE, or the one already waiting, gets -ESRCH. */
+void tpy_release(struct tpy_exchange *exchange, uint32_t sequence);
 
 /* Descriptors that came with the offer: takes them over (CLOEXEC), returns how many, at most room; surplus ones are closed. */
 int tpy_take_fds(struct tpy_exchange *exchange, uint32_t sequence, int *fds, uint32_t room);

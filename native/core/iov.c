@@ -6,12 +6,19 @@
 #include "core/fault.h"
 #include "core/system.h"
 
-int tpy_iov_length(const struct iovec *parts, size_t count, uint64_t *length)
+static inline int part_at(const struct iovec *parts, size_t count, size_t i, struct iovec *part)
+{
+    if (TPY_UNLIKELY(count > TPY_PARTS_OWN)) return tpy_copy(part, &parts[i], sizeof *part);
+    *part = parts[i];
+    return 0;
+}
+
+int tpy_iov_sum(const struct iovec *parts, size_t count, uint64_t *length)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++) {
         struct iovec part;
-        if (tpy_copy(&part, &parts[i], sizeof part) != 0) return -EFAULT;
+        if (part_at(parts, count, i, &part) != 0) return -EFAULT;
         if (__builtin_add_overflow(sum, (uint64_t)part.iov_len, &sum) || sum > INT64_MAX) return -EOVERFLOW;
     }
     *length = sum;
@@ -19,13 +26,14 @@ int tpy_iov_length(const struct iovec *parts, size_t count, uint64_t *length)
 }
 
 /* One walk for both directions: `flat` is the destination of a gather and the source of a scatter. */
-static inline size_t walk(const struct iovec *parts, size_t count, uint64_t offset, unsigned char *flat, size_t length, int *fault, int scatter)
+size_t tpy_iov_walk(const struct iovec *parts, size_t count, uint64_t offset, void *memory, size_t length, int *fault, int scatter)
 {
+    unsigned char *flat = memory;
     size_t done = 0;
     *fault = 0;
     for (size_t i = 0; i < count && done < length; i++) {
         struct iovec part;
-        if (TPY_UNLIKELY(tpy_copy(&part, &parts[i], sizeof part) != 0)) {
+        if (TPY_UNLIKELY(part_at(parts, count, i, &part) != 0)) {
             *fault = 1;
             return done;
         }
@@ -51,14 +59,4 @@ static inline size_t walk(const struct iovec *parts, size_t count, uint64_t offs
         offset = 0;
     }
     return done;
-}
-
-size_t tpy_iov_gather(const struct iovec *parts, size_t count, uint64_t offset, void *to, size_t length, int *fault)
-{
-    return walk(parts, count, offset, to, length, fault, 0);
-}
-
-size_t tpy_iov_scatter(const struct iovec *parts, size_t count, uint64_t offset, const void *from, size_t length, int *fault)
-{
-    return walk(parts, count, offset, (unsigned char *)(uintptr_t)from, length, fault, 1);
 }

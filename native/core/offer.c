@@ -22,8 +22,11 @@ static uint64_t writable(const struct iovec *parts, size_t count)
 {
     uint64_t before = 0;
     for (size_t i = 0; i < count && before < PROBE_MOST; i++) {
-        char *at = parts[i].iov_base;
-        size_t length = parts[i].iov_len;
+        struct iovec part;
+        if (count <= TPY_PARTS_OWN) part = parts[i];
+        else if (tpy_copy(&part, &parts[i], sizeof part) != 0) return before;
+        char *at = part.iov_base;
+        size_t length = part.iov_len;
         if (length == 0) continue;
         if (tpy_copy(at, at, 1) != 0) return before;
         for (size_t next = 4096 - ((uintptr_t)at & 4095); next < length && before + next < PROBE_MOST; next += 4096)
@@ -197,12 +200,10 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         uint8_t server_cpu = shared->answer.cpu;
         if (!stamped) {
             bool apart = server_cpu != tpy_cpu();
-            for (int i = 0; apart && i < 64; i++) {
-                if (answered(&poll)) break;
-                if (i >= 8) tpy_relax();
-            }
+            bool changed = false;
+            for (int i = 0; apart && i < 2 * TPY_POLLS_AT_ONCE && !changed; i++) changed = answered(&poll);
             stamped = true;
-            if (answered(&poll)) continue;
+            if (changed) continue;
             /* We are waiting: say since when, for the order among those who wait. */
             shared->client.stamp = (uint64_t)tpy_now();
             atomic_store_explicit(&shared->client.stamp_for, lane->sequence, memory_order_release);
@@ -293,7 +294,10 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(!lane)) return error;
     if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF;
     if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
-    int result = tpy_iov_length(offer->send, offer->send_parts, &lane->send_length);
+    struct iovec own_send[TPY_PARTS_OWN], own_reply[TPY_PARTS_OWN];
+    int result = tpy_iov_take(&offer->send, offer->send_parts, own_send);
+    if (TPY_LIKELY(result == 0)) result = tpy_iov_take(&offer->reply, offer->reply_parts, own_reply);
+    if (TPY_LIKELY(result == 0)) result = tpy_iov_length(offer->send, offer->send_parts, &lane->send_length);
     if (TPY_LIKELY(result == 0)) result = tpy_iov_length(offer->reply, offer->reply_parts, &lane->room);
     if (TPY_UNLIKELY(result != 0)) return result;
 

@@ -195,6 +195,10 @@ void tpy_port_hand_over(struct tpy_port *port, bool everybody)
         for (struct tpy_receiver *receiver = port->sleepers; receiver; receiver = receiver->next) tpy_thread_notify(receiver->thread);
         return;
     }
+    if (port->scanner && tpy_port_best(port, port->scanner_filter)) {
+        tpy_thread_notify(port->scanner); /* what others collect is no news to its poll */
+        return;
+    }
     for (struct tpy_receiver *receiver = port->sleepers; receiver; receiver = receiver->next)
         if (tpy_port_best(port, receiver->filter)) {
             tpy_thread_notify(receiver->thread);
@@ -294,8 +298,7 @@ int tpy_port_inject(struct tpy_port *port, uint8_t kind, uint8_t priority, int16
         pulse->pid = getpid();
         tpy_port_enqueue(port, &pulse->item, first);
         atomic_fetch_add(&port->event, 1);
-        if (port->scanner) tpy_thread_notify(port->scanner);
-        else tpy_port_hand_over(port, false);
+        tpy_port_hand_over(port, false);
         result = 0;
     } else if (!atomic_load(&port->open)) result = -ESRCH;
     tpy_lock_give(&port->lock);

@@ -40,7 +40,8 @@ int tpy_port_destroy(struct tpy_port *port);
 
 /* Which messages a receive takes. All zero fields: any. */
 struct tpy_filter {
-    struct tpy_exchange *only; /* just this one (a held exchange, a named sender) */
+    struct tpy_exchange *only; /* just this one; -ESRCH when it is no longer bound to the port */
+    uint32_t held;             /* with only: held by the turn of this handle; -ESRCH when the client no longer goes along */
     pid_t pid;                 /* just this process's */
     uint32_t thread;           /* and just this thread's (its index, from 1) */
     uint32_t kinds;            /* a bit for each kind taken (1u << kind, kinds are 0 to 31); 0: all */

@@ -50,6 +50,7 @@ struct tpy_port {
     struct tpy_item heads[256];       /* rings, one a priority */
     uint32_t queued;
     struct tpy_thread *scanner;
+    const struct tpy_filter *scanner_filter;
     struct tpy_receiver *sleepers;    /* receivers that are not the scanner */
     _Atomic uint32_t event;           /* bumped by injections and rings: the scanner looks again */
     uint8_t last_cpu;                 /* where the last client ran */
@@ -78,7 +79,7 @@ struct tpy_pulse *tpy_port_pulse(struct tpy_port *port); /* NULL: no memory or t
 void tpy_port_pulse_free(struct tpy_port *port, struct tpy_pulse *pulse);
 int tpy_port_bind(struct tpy_port *port, struct tpy_exchange *exchange);
 void tpy_port_unbind(struct tpy_port *port, struct tpy_exchange *exchange);
-/* Wakes a waiting receiver that takes something queued (or, with everybody, all of them). */
+/* Wakes a waiting receiver, the scanner first, that takes something queued (or, with everybody, all of them). */
 void tpy_port_hand_over(struct tpy_port *port, bool everybody);
 /* Looks at every post once and queues what is new. True: some record was busy, look again. (collect.c) */
 bool tpy_port_collect(struct tpy_port *port);

@@ -59,16 +59,13 @@ static void give_up_offer(struct tpy_port *port, struct tpy_exchange *exchange, 
 }
 
 /* With the port's lock, taken and given by the caller. 1: the receipt is filled; 0: look for another; -EFAULT the receiver's parts. */
-static int accept_offer(struct tpy_port *port, struct tpy_exchange *exchange, const struct iovec *parts, size_t count, struct tpy_receipt *receipt,
-    uint64_t *beyond)
+static int accept_offer(struct tpy_port *port, struct tpy_exchange *exchange, const struct iovec *parts, size_t count, uint64_t size,
+    struct tpy_receipt *receipt)
 {
-    uint64_t size;
     int result = 1, fault;
     tpy_lock_take(&exchange->lock);
     /* Only the inline part here: the rest may take time, and others wait for this port. */
     uint64_t here = exchange->send_length < TPY_INLINE ? exchange->send_length : TPY_INLINE;
-    if (tpy_iov_length(parts, count, &size) != 0) size = 0, result = -EFAULT;
-    *beyond = size < exchange->send_length ? size : exchange->send_length;
     if (here > size) here = size;
     if (result == 1 && here > 0) {
         if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && here > exchange->fault_at)) {
@@ -228,13 +225,15 @@ static int scan_wait(struct scan *scan, int64_t deadline)
 /* With the lock, when a receiver goes: those who stay must not sleep through what they could take. */
 static void leave(struct tpy_port *port)
 {
-    if (TPY_LIKELY(!port->sleepers)) return;
+    bool busy = false;
+    if (TPY_LIKELY(!port->sleepers && !port->scanner)) return;
     if (!port->scanner) {
         tpy_port_ring(port, TPY_RING_LATER);
         atomic_thread_fence(memory_order_seq_cst);
-        tpy_port_collect(port);
+        busy = tpy_port_collect(port);
     }
     if (port->queued) tpy_port_hand_over(port, false);
+    else if (busy) tpy_thread_notify(port->sleepers->thread); /* it becomes the scanner and looks again */
 }
 
 static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
@@ -244,6 +243,7 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
     if (!port->scanner) {
         struct scan scan = {port, thread, events};
         port->scanner = thread;
+        port->scanner_filter = filter;
         tpy_port_ring(port, TPY_RING_NO);
         tpy_lock_give(&port->lock);
         result = scan_wait(&scan, deadline);
@@ -281,6 +281,15 @@ static int done(struct tpy_port *port, unsigned waits, int result)
     return result;
 }
 
+/* Can what the filter names still come? */
+static bool still_there(struct tpy_port *port, const struct tpy_filter *filter)
+{
+    struct tpy_exchange *only = filter->only;
+    uint8_t state = atomic_load(&only->state);
+    if (only->port != port || state == TPY_FREE) return false;
+    return !filter->held || (atomic_load(&only->serial) == filter->held && (state == TPY_HELD || (state == TPY_QUEUED && only->held)));
+}
+
 int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const struct iovec *parts, size_t count, size_t refuse_oneway_below,
     int64_t deadline, struct tpy_receipt *receipt)
 {
@@ -288,22 +297,27 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     if (TPY_UNLIKELY(!thread)) return -ENOMEM;
     unsigned waits = 0;
     int waited = 0;
+    uint64_t size = 0;
+    struct iovec own[TPY_PARTS_OWN];
+    /* A list that cannot be read, or sums up to nonsense, is the receiver's fault; it is said when there is something to put there. */
+    bool bad = tpy_iov_take(&parts, count, own) != 0 || tpy_iov_length(parts, count, &size) != 0;
     tpy_lock_take(&port->lock);
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
         if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, waits, -ESRCH);
-        if (TPY_UNLIKELY(filter && filter->only && filter->only->port != port)) return done(port, waits, -ESRCH);
         bool busy = tpy_port_collect(port);
+        if (TPY_UNLIKELY(filter && filter->only && !still_there(port, filter))) return done(port, waits, -ESRCH);
         struct tpy_item *item = port->queued ? tpy_port_best(port, filter) : NULL;
         if (item && item->oneway) {
-            uint64_t room;
-            if (tpy_iov_length(parts, count, &room) != 0 || room < refuse_oneway_below) return done(port, waits, -EFAULT);
+            if (bad || size < refuse_oneway_below) return done(port, waits, -EFAULT);
             accept_pulse(port, (struct tpy_pulse *)item, receipt);
             return done(port, waits, 0);
         }
         if (item) {
-            uint64_t beyond;
-            int result = accept_offer(port, tpy_item_exchange(item), parts, count, receipt, &beyond);
+            if (bad) return done(port, waits, -EFAULT);
+            struct tpy_exchange *exchange = tpy_item_exchange(item);
+            uint64_t beyond = size < exchange->send_length ? size : exchange->send_length;
+            int result = accept_offer(port, exchange, parts, count, size, receipt);
             if (result == 0) continue;
             if (result < 0) return done(port, waits, result);
             if (TPY_LIKELY(beyond <= receipt->received)) return done(port, waits, 0);

@@ -18,6 +18,7 @@
 #include "core/system.h"
 #include "core/thread.h"
 
+#define TPY_POLLS_AT_ONCE 100 /* without a pause between: the answer of a peer that is awake comes within these */
 #define TPY_SPIN_LONG 30000 /* ns: about a wake-up on another CPU */
 #define TPY_SPIN_SHORT 1000
 #define TPY_YIELD_LONG 20000 /* ns of yielding, after or instead of the spin */
@@ -62,11 +63,11 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
     bool (*poll)(void *), void *argument, int64_t *since)
 {
     *since = 0;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < TPY_POLLS_AT_ONCE; i++)
         if (poll(argument)) return true;
     if (TPY_UNLIKELY(spin->asked == 0)) tpy_spin_ask(spin);
     spin->asked--;
-    bool together = spin->cpus == 1 || tpy_cpu() == peer_cpu;
+    bool together = tpy_cpu() == peer_cpu;
     int64_t spin_time = tpy_spin_sleeps(spin) ? TPY_SPIN_SHORT : TPY_SPIN_LONG;
     if (!together) {
         /* Without the clock first: a peer that is awake answers within these. */

@@ -27,7 +27,7 @@
 (*   private   a client reads its private word after it has looked         *)
 (*   finish    finish does not look for the client's SLEEP                 *)
 (***************************************************************************)
-EXTENDS Integers, FiniteSets
+EXTENDS Integers, FiniteSets, TLC
 
 CONSTANTS Receivers, Clients,
           Cold,       \* clients whose posts the scanner cannot sleep on
@@ -37,6 +37,7 @@ CONSTANTS Receivers, Clients,
           Last,       \* messages of each client
           Deadlines,  \* how many receives end by their deadline
           Cancels,    \* how many offers are cancelled
+          Returns,    \* how often receivers come back for more
           Bug
 
 Hot == Clients \ Cold
@@ -54,7 +55,7 @@ variables
   \* private to the server; all but busy under the port's lock
   lock = FALSE, scanner = Nobody, sleepers = {}, queue = {}, seen = [c \in Clients |-> 0],
   busy = {},                                               \* exchanges whose record a finish holds
-  expired = {}, deadlines = Deadlines,
+  expired = {}, deadlines = Deadlines, returns = Returns,
   \* private to the client
   cancelled = {}, cancels = Cancels;
 
@@ -68,13 +69,11 @@ macro Give() { lock := FALSE; }
 macro Notify(t) { rung[t] := TRUE || sleeping[t] := "no"; }
 
 \* One look at a post, part of a collect.
-macro Collect(late) {
-  with (c = First(todo)) {
-    todo := todo \ {c};
-    if (post[c] /= seen[c]) {
-      if (c \in busy) late := TRUE
-      else { seen[c] := post[c]; queue := queue \union {c} }
-    }
+macro Collect(c) {
+  todo := todo \ {c};
+  if (post[c] /= seen[c]) {
+    if (c \in busy) late := TRUE
+    else { seen[c] := post[c]; queue := queue \union {c} }
   }
 }
 
@@ -96,30 +95,26 @@ fair process (client \in Clients)
 Offer:
   while (n < Last /\ self \notin cancelled) {
       n := n + 1;
-      slept := postSleep[self];
+      if (postSleep[self])                                 \* wakes whoever sleeps on it
+        sleeping := [t \in DOMAIN sleeping |-> IF sleeping[t] = "posts" /\ self \in Hot THEN "no" ELSE sleeping[t]];
+      slept := postSleep[self] /\ Bug = "stale";
       post[self] := n || postSleep[self] := FALSE;
-    Wake:
-      if (slept) sleeping := [t \in DOMAIN sleeping |-> IF sleeping[t] = "posts" /\ self \in Hot THEN "no" ELSE sleeping[t]];
     Ring:
-      if (~(Bug = "stale" /\ slept)
-          /\ (ring = "now" \/ (ring = "later" /\ self \in OneWay /\ Bug # "oneway"))) datagram := TRUE;
-      if (self \in OneWay) { slept := FALSE; goto Offer };
+      if (~slept /\ (ring = "now" \/ (ring = "later" /\ self \in OneWay /\ Bug # "oneway"))) datagram := TRUE;
+      if (self \in OneWay) goto Offer;
     Prepare:
       if (Bug # "private") rung[self] := FALSE;
-    Look:
-      if (self \in cancelled \/ answer[self] = n) goto Done_;
     Late:
-      if (ring = "later" /\ ~(Bug = "stale" /\ slept)) datagram := TRUE;
-      if (Bug = "private") rung[self] := FALSE;
+      if (self \in cancelled) goto Offer
+      else if (ring = "later" /\ ~slept) datagram := TRUE;
     SetSleep:
-      if (answer[self] = n) goto Done_ else answerSleep[self] := TRUE;
+      if (Bug = "private") rung[self] := FALSE;
+      if (answer[self] = n) goto Offer else answerSleep[self] := TRUE;
     Futex:
       if (~rung[self] /\ answer[self] /= n) sleeping[self] := "answer";
     Asleep:
       await sleeping[self] = "no";
       goto Prepare;
-    Done_:
-      slept := FALSE;
   }
 }
 
@@ -129,32 +124,28 @@ fair process (receiver \in Receivers)
 Receive:
   while (TRUE) {
       Take();
-    Events:
       rung[self] := FALSE;
       todo := Clients;
     Collect:
-      while (todo /= {}) { Collect(late) };
+      with (c = First(todo)) { Collect(c); if (todo /= {}) goto Collect };
     Choose:
       if (Wakeable(self)) {
         with (c \in queue \cap Takes(self)) { queue := queue \ {c}; mine := c };
-        late := FALSE;
         goto Leave;
-      } else if (self \in expired) { late := FALSE; goto Leave }
+      } else if (self \in expired) goto Leave
       else {
         HandOver(self, FALSE);
-        if (late) { late := FALSE; Give(); goto Receive };
-      };
-    Wait:
-      if (scanner = Nobody) {
-        scanner := self;
-        ring := "no";
-        Give();
-        goto Spin;
-      } else {
-        if (Bug = "clear") ring := "no";
-        sleepers := sleepers \union {self};
-        Give();
-        goto Follow;
+        if (late) { late := FALSE; Give(); goto Receive }
+        else if (scanner = Nobody) {
+          scanner := self;
+          ring := "no";
+          Give();
+        } else {
+          if (Bug = "clear") ring := "no";
+          sleepers := sleepers \union {self};
+          Give();
+          goto Follow;
+        };
       };
     Spin:
       Take();
@@ -165,44 +156,48 @@ Receive:
         expected[c] := IF Bug = "sleepbit" THEN post[c] ELSE seen[c];
         if (post[c] = seen[c] \/ Bug = "sleepbit") postSleep[c] := TRUE else news := TRUE;
       };
-    SetRing:
       if (Cold /= {} /\ Bug # "now") ring := "now";
       Give();
       todo := IF Bug = "sleepbit" THEN Cold ELSE Clients;
     LookAgain:
       while (todo /= {}) with (c = First(todo)) { todo := todo \ {c}; if (post[c] /= seen[c]) news := TRUE };
-    Last_:
       if (Cold /= {} /\ Bug = "now") ring := "now";
       if (news) { news := FALSE; goto Back };
     Futex:
       if (~rung[self] /\ \A c \in Hot : postSleep[c] /\ post[c] = expected[c]) sleeping[self] := "posts";
-    Asleep:
-      await sleeping[self] = "no";
-      expected := [c \in Hot |-> 0];
     Back:
+      await sleeping[self] = "no";
       Take();
+      expected := [c \in Hot |-> 0];
       scanner := Nobody;
       ring := "no";
-      goto Events;
+      rung[self] := FALSE;
+      todo := Clients;
+      goto Collect;
     Follow:
       if (~rung[self]) sleeping[self] := "private";
     Followed:
       await sleeping[self] = "no";
       Take();
       sleepers := sleepers \ {self};
-      goto Events;
+      rung[self] := FALSE;
+      todo := Clients;
+      goto Collect;
     Leave:
+      late := FALSE;
       if (sleepers /= {} /\ scanner = Nobody /\ ~(Bug = "deadline" /\ self \in expired)) {
         ring := "later";
-        if (Bug # "later") todo := Clients;
-      };
+        if (Bug # "later") todo := Clients else goto Left;
+      } else goto Left;
     Leaving:
-      while (todo /= {}) { Collect(late) };
+      with (c = First(todo)) { Collect(c); if (todo /= {}) goto Leaving };
     Left:
       if (~(Bug = "deadline" /\ self \in expired)) { HandOver(self, late) };
       late := FALSE;
       Give();
     Away:-                                                 \* may never come back
+      await returns > 0;
+      returns := returns - 1;
       if (self \in expired) { expired := expired \ {self}; mine := Nobody; goto Receive }
       else if (mine \in OneWay) { mine := Nobody; goto Receive };
     Finish:
@@ -210,14 +205,11 @@ Receive:
       if (answer[mine] /= seen[mine]) {
         busy := busy \union {mine};
         answer[mine] := seen[mine];
-        news := answerSleep[mine] /\ Bug # "finish";
+        if (answerSleep[mine] /\ Bug # "finish") sleeping[mine] := "no";
         answerSleep[mine] := FALSE;
       };
     Finished:
       busy := busy \ {mine};
-    FinishWake:
-      if (news) sleeping[mine] := "no";
-      news := FALSE;
       mine := Nobody;
   }
 }
@@ -227,17 +219,15 @@ fair process (watcher = "watcher")
 {
 Watch:
   while (TRUE) {
-      await datagram;
+      await datagram /\ ~lock;
       datagram := FALSE;
-    Ring:
-      Take();
-      if (scanner /= Nobody) { Notify(scanner); goto Rung }
-      else if (sleepers /= {} /\ Bug # "watcher") todo := Clients;
+      if (scanner /= Nobody) { Notify(scanner); goto Watch }
+      else if (sleepers /= {} /\ Bug # "watcher") { lock := TRUE; todo := Clients }
+      else goto Watch;
     Collect:
-      while (todo /= {}) { Collect(late) };
+      with (c = First(todo)) { Collect(c); if (todo /= {}) goto Collect };
     HandOver:
       HandOver("watcher", late);
-    Rung:
       late := FALSE;
       Give();
   }
@@ -270,6 +260,7 @@ Cancel:
 \* BEGIN TRANSLATION
 \* END TRANSLATION
 
+Symmetry == Permutations(Receivers)
 Sleeps(t) == sleeping[t] /= "no"
 Resting(r) == pc[r] = "Away"
 Pending(c) == post[c] /= seen[c] \/ c \in queue
