@@ -187,16 +187,14 @@ static bool set_sleep_bits(struct tpy_port *port, struct tpy_wait_word *words, u
     return true;
 }
 
-/* Waits as the scanner, without the lock. 0 look again, -ETIMEDOUT, -EINTR. */
-static int scan_wait(struct scan *scan, int64_t deadline)
+/* The sleep of the scanner, without the lock. 0 look again, -ETIMEDOUT, -EINTR. */
+__attribute__((noinline)) static int scan_sleep(struct scan *scan, int64_t deadline, int64_t since)
 {
     struct tpy_port *port = scan->port;
     struct tpy_spin *spin = &scan->thread->receive_spin;
     struct tpy_wait_word words[TPY_WAIT_WORDS];
     struct tpy_narrow narrow = {0};
     unsigned count = 0;
-    int64_t since;
-    if (TPY_LIKELY(tpy_spin_for(spin, port->last_cpu, false, something_new, scan, &since))) return 0;
     if (deadline != TPY_NEVER && tpy_now() >= deadline) return -ETIMEDOUT;
     tpy_lock_take(&port->lock);
     bool quiet = !tpy_have_waitv() || set_sleep_bits(port, words, &count);
@@ -220,6 +218,13 @@ static int scan_wait(struct scan *scan, int64_t deadline)
     tpy_narrow_undo(&narrow);
     tpy_spin_slept(spin, since);
     return result == -ETIMEDOUT || result == -EINTR ? result : 0;
+}
+
+static inline int scan_wait(struct scan *scan, int64_t deadline)
+{
+    int64_t since;
+    if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, scan->port->last_cpu, false, something_new, scan, &since))) return 0;
+    return scan_sleep(scan, deadline, since);
 }
 
 /* With the lock, when a receiver goes: those who stay must not sleep through what they could take. */
@@ -281,6 +286,68 @@ static int done(struct tpy_port *port, unsigned waits, int result)
     return result;
 }
 
+/* The only exchange with news, if just one has some; *news is its post. */
+static struct tpy_entry *only_news(struct tpy_port *port, uint64_t *news)
+{
+    struct tpy_entry *entries = atomic_load_explicit(&port->entries, memory_order_relaxed), *found = NULL;
+    uint32_t count = atomic_load_explicit(&port->entry_count, memory_order_relaxed);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tpy_shared *shared = atomic_load_explicit(&entries[i].shared, memory_order_relaxed);
+        uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
+        if (post == atomic_load_explicit(&entries[i].seen, memory_order_relaxed)) continue;
+        if (found) return NULL;
+        found = &entries[i];
+        *news = post;
+    }
+    return found;
+}
+
+/* The short way for the common case: nothing is queued, one exchange has a plain new offer, anybody may take it. What tpy_port_collect,
+ * tpy_port_best and accept_offer do in three steps, in one. False: take the long way; nothing was changed. */
+static bool accept_at_once(struct tpy_port *port, struct tpy_entry *entry, uint64_t post, const struct iovec *parts, size_t count, uint64_t size,
+    struct tpy_receipt *receipt)
+{
+    struct tpy_exchange *exchange = entry->exchange;
+    const struct tpy_offer_area *offer = &exchange->shared->offer;
+    uint32_t sequence = tpy_post_sequence(post);
+    if (!tpy_lock_try(&exchange->lock)) return false;
+    uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed), flags = offer->flags;
+    uint32_t send_length = offer->send_length;
+    uint64_t here = send_length < size ? send_length : size;
+    int fault;
+    bool plain = (state == TPY_IDLE || state == TPY_ACCEPTED) && (uint32_t)(post >> 32) == exchange->oneway_seen && sequence != exchange->sequence &&
+                 sequence != 0 && flags == 0 && send_length <= TPY_INLINE && exchange->spill_fd < 0 && !exchange->fds;
+    if (TPY_UNLIKELY(!plain || (here > 0 && tpy_iov_scatter(parts, count, 0, offer->data, here, &fault) < here))) {
+        tpy_lock_give(&exchange->lock);
+        return false;
+    }
+    exchange->kind = offer->kind;
+    exchange->priority = offer->priority;
+    exchange->flags = 0;
+    exchange->cpu = offer->cpu;
+    exchange->tag = offer->tag;
+    exchange->send_length = send_length;
+    exchange->room = offer->room;
+    exchange->received = here;
+    exchange->sequence = sequence;
+    exchange->held = exchange->pushed = exchange->streaming = exchange->unblock_requested = false;
+    exchange->fault_at = exchange->room_fault_at = TPY_NOWHERE;
+    bool accepted = accept_or_drop(exchange);
+    if (TPY_LIKELY(accepted)) {
+        uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed) + 1;
+        if (serial == 0) serial = 1;
+        atomic_store_explicit(&exchange->serial, serial, memory_order_relaxed);
+        port->last_cpu = exchange->cpu;
+        fill(receipt, exchange, serial);
+        tpy_inspect_accepted(exchange);
+    }
+    atomic_store_explicit(&exchange->state, accepted ? TPY_ACCEPTED : TPY_IDLE, memory_order_relaxed);
+    atomic_store_explicit(&entry->seen, post, memory_order_relaxed);
+    entry->used = ++port->turn;
+    tpy_lock_give(&exchange->lock);
+    return accepted;
+}
+
 /* Can what the filter names still come? */
 static bool still_there(struct tpy_port *port, const struct tpy_filter *filter)
 {
@@ -305,6 +372,11 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
         if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, waits, -ESRCH);
+        if (TPY_LIKELY(!port->queued && !filter && !bad)) {
+            uint64_t post;
+            struct tpy_entry *entry = only_news(port, &post);
+            if (entry && accept_at_once(port, entry, post, parts, count, size, receipt)) return done(port, waits, 0);
+        }
         bool busy = tpy_port_collect(port);
         if (TPY_UNLIKELY(filter && filter->only && !still_there(port, filter))) return done(port, waits, -ESRCH);
         struct tpy_item *item = port->queued ? tpy_port_best(port, filter) : NULL;
