@@ -50,7 +50,7 @@ static void collect_oneways(struct pass *pass, struct tpy_exchange *exchange, ui
         return;
     }
     while (exchange->oneway_seen != put) {
-        struct tpy_pulse *pulse = exchange->oneway_queued < ONEWAY_QUEUED_MAX ? tpy_port_pulse(pass->port) : NULL;
+        struct tpy_pulse *pulse = exchange->oneway_queued < ONEWAY_QUEUED_MAX ? tpy_port_pulse(pass->port, TPY_PULSES_MAX) : NULL;
         if (!pulse) {
             exchange->oneway_backlog = true;
             break;
@@ -89,7 +89,7 @@ static void collect_offer(struct pass *pass, struct tpy_exchange *exchange, uint
     exchange->tag = offer->tag;
     exchange->send_length = offer->send_length;
     exchange->room = offer->room;
-    exchange->pushed = exchange->streaming = exchange->unblock_requested = false;
+    exchange->pushed = exchange->streaming = exchange->unblock_requested = exchange->fds_given = false;
     exchange->open = tpy_answer_sequence(atomic_load_explicit(&shared->answer.answer, memory_order_acquire));
     exchange->fault_at = exchange->room_fault_at = TPY_NOWHERE;
     if (TPY_UNLIKELY(exchange->flags & (TPY_OFFER_LONG | TPY_OFFER_FAULT | TPY_OFFER_STREAM | TPY_OFFER_CONTINUE))) {

@@ -87,6 +87,29 @@ static void end_lanes(struct tpy_connection *connection, uint32_t error)
     }
 }
 
+static void tell_watches(struct tpy_connection *connection)
+{
+    for (struct tpy_watch *watch = connection->watches; watch; watch = watch->next) tpy_thread_notify(watch->thread);
+}
+
+void tpy_connection_watch(struct tpy_connection *connection, struct tpy_watch *watch)
+{
+    pthread_mutex_lock(&tpy_connections_lock);
+    watch->next = connection->watches;
+    connection->watches = watch;
+    if (atomic_load(&connection->state) != TPY_CONNECTION_OPEN) tpy_thread_notify(watch->thread);
+    pthread_mutex_unlock(&tpy_connections_lock);
+}
+
+void tpy_connection_unwatch(struct tpy_connection *connection, struct tpy_watch *watch)
+{
+    pthread_mutex_lock(&tpy_connections_lock);
+    struct tpy_watch **at = &connection->watches;
+    while (*at != watch) at = &(*at)->next;
+    *at = watch->next;
+    pthread_mutex_unlock(&tpy_connections_lock);
+}
+
 void tpy_connection_close(struct tpy_connection *connection)
 {
     pthread_mutex_lock(&tpy_connections_lock);
@@ -96,6 +119,7 @@ void tpy_connection_close(struct tpy_connection *connection)
         return;
     }
     atomic_store(&connection->state, TPY_CONNECTION_CLOSED);
+    tell_watches(connection);
     end_lanes(connection, EBADF);
     connection->lanes = NULL; /* each is freed by its thread, when that next looks */
     struct tpy_link *link = connection->link;
@@ -155,6 +179,7 @@ int tpy_deliver(struct tpy_exchange *exchange, pid_t pid, uint64_t face, const v
 static void gone(struct tpy_connection *connection)
 {
     atomic_store(&connection->state, TPY_CONNECTION_GONE);
+    tell_watches(connection);
     end_lanes(connection, ESRCH);
 }
 
@@ -207,6 +232,7 @@ static void on_extras(struct tpy_link *link, const struct tpy_say *say, int *fds
                 memcpy(kept, fds, *count * sizeof *kept);
                 lane->fds = kept;
                 lane->fd_count = *count;
+                lane->fd_sequence = say->sequence;
                 *count = 0;
             }
         }
@@ -236,6 +262,7 @@ static void in_child(void)
         atomic_store(&all[i]->state, TPY_CONNECTION_CLOSED);
         atomic_fetch_add(&all[i]->generation, 1);
         all[i]->lanes = NULL;
+        all[i]->watches = NULL;
     }
 }
 

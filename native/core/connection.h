@@ -44,6 +44,8 @@ void tpy_connection_on_gone(struct tpy_connection *connection, void (*gone)(void
 #define TPY_STRIKE_REPLY 2u   /* after it accepted */
 #define TPY_STRIKE_BOTH 3u
 
+#define TPY_OFFER_UNSIGNALLED 0x10000u /* signals do not end it */
+
 struct tpy_offer {
     /* in */
     const struct iovec *send;  /* the send window, gathered; parts are read only when the server pulls them */
@@ -58,7 +60,7 @@ struct tpy_offer {
     uint8_t linger;            /* states in which deadline, signal or cancel do not end the offer, but ask the server (ops.unblock) */
     const int *fds;            /* descriptors to go with it */
     uint32_t fd_count;
-    uint32_t flags;            /* TPY_OFFER_CONTINUE, or 0 */
+    uint32_t flags;            /* TPY_OFFER_CONTINUE, TPY_OFFER_UNSIGNALLED, or 0 */
     /* out */
     int64_t status;            /* the server's, when the result is 0 */
     uint64_t length;           /* bytes written to the reply window by the finish */

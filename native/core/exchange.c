@@ -15,6 +15,7 @@
 #include "core/port_record.h"
 #include "core/stream.h"
 
+#define FDS_PATIENCE 1000000000ll
 #define TRIES 64 /* of a compare-and-swap against a peer that keeps changing the word: an honest one changes it a few times */
 
 static struct tpy_exchange *_Atomic records; /* TPY_EXCHANGES_MAX, mapped at first use */
@@ -82,7 +83,7 @@ int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
         exchange->fd_count = 0;
         exchange->bulk = NULL;
         exchange->item = (struct tpy_item){0};
-        exchange->held = exchange->pushed = exchange->unblock_requested = false;
+        exchange->fds_given = exchange->held = exchange->pushed = exchange->unblock_requested = false;
         atomic_store(&exchange->state, TPY_IDLE);
         *found = exchange;
         break;
@@ -260,6 +261,10 @@ static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, c
             if (moved < 0) result = (int)moved;
         }
     }
+    if (TPY_UNLIKELY(exchange->fds_given)) {
+        flags |= TPY_ANSWER_FDS;
+        exchange->fds_given = false;
+    }
     if (TPY_UNLIKELY(exchange->pushed)) {
         flags |= TPY_ANSWER_PUSHED;
         if (exchange->spill_fd >= 0 && result == 0) {
@@ -268,7 +273,7 @@ static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, c
         }
     }
     if (TPY_LIKELY(result == 0)) header(exchange, status, length, flags);
-    else header(exchange, -result, 0, TPY_ANSWER_ERROR);
+    else header(exchange, -result, 0, TPY_ANSWER_ERROR | (flags & TPY_ANSWER_FDS));
     int published = tpy_exchange_publish(exchange, &wake);
     exchange->pushed = false;
     exchange->unblock_requested = false;
@@ -331,13 +336,33 @@ int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t serial, struct tpy
 
 int tpy_take_fds(struct tpy_exchange *exchange, uint32_t serial, int *fds, uint32_t room)
 {
+    int64_t deadline = tpy_now() + FDS_PATIENCE;
+    uint32_t arrived;
     if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    /* They were sent before the post, so they are in the link: the watcher is about to have them. */
+    while ((exchange->flags & TPY_OFFER_FDS) && !exchange->fds && (arrived = atomic_load(&exchange->fd_sequence)) != exchange->sequence &&
+           tpy_now() < deadline) {
+        tpy_lock_give(&exchange->lock);
+        tpy_futex_wait_private((void *)&exchange->fd_sequence, arrived, deadline);
+        if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    }
     uint32_t taken = exchange->fd_count < room ? exchange->fd_count : room;
-    memcpy(fds, exchange->fds, taken * sizeof *fds);
+    if (taken) memcpy(fds, exchange->fds, taken * sizeof *fds);
     for (uint32_t i = taken; i < exchange->fd_count; i++) close(exchange->fds[i]);
     free(exchange->fds);
     exchange->fds = NULL;
     exchange->fd_count = 0;
     tpy_lock_give(&exchange->lock);
     return (int)taken;
+}
+
+int tpy_give_fds(struct tpy_exchange *exchange, uint32_t serial, const int *fds, uint32_t count)
+{
+    if (count == 0 || count > TPY_SAY_FDS_MAX) return -EINVAL;
+    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    struct tpy_say say = {.type = TPY_SAY_FDS, .version = TPY_WIRE_VERSION, .exchange = tpy_exchange_index(exchange), .sequence = exchange->sequence};
+    int result = tpy_exchange_wanted(exchange) ? tpy_link_say(exchange->link, &say, fds, count) : -ESRCH;
+    if (result == 0) exchange->fds_given = true;
+    tpy_lock_give(&exchange->lock);
+    return result == -EPIPE ? -ESRCH : result;
 }

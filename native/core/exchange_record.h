@@ -62,6 +62,7 @@ struct tpy_exchange {
     int *fds;             /* came with the offer fd_sequence */
     uint32_t fd_count;
     _Atomic uint32_t fd_sequence; /* futex, private */
+    bool fds_given;       /* descriptors for this sequence's answer were sent */
     bool oneway_backlog;  /* more wait in the ring than we queue at once */
     int64_t grace;        /* ORPHAN: when it ends */
     struct tpy_exchange *next_of_client;

@@ -12,8 +12,14 @@
 
 enum tpy_connection_state { TPY_CONNECTION_FREE, TPY_CONNECTION_OPEN, TPY_CONNECTION_CLOSED, TPY_CONNECTION_GONE };
 
+struct tpy_watch { /* on the stack of a thread that wants to know when a connection's server is gone */
+    struct tpy_watch *next;
+    struct tpy_thread *thread;
+};
+
 struct tpy_connection {
     _Atomic uint32_t state;
+    struct tpy_watch *watches; /* guarded by tpy_connections_lock */
     uint32_t index;       /* place in the table: a thread's lanes are found by it */
     _Atomic uint32_t generation; /* tells lanes of an earlier use of the record */
     struct tpy_link *link;
@@ -35,6 +41,7 @@ struct tpy_lane {
     const _Atomic uint32_t *ring; /* our port's word in the server's page */
     struct tpy_bulk *bulk;
     uint32_t sequence;   /* of the last offer */
+    uint32_t posted;     /* what stands in the post word: the last one that was really made */
     uint32_t exchange;   /* the server's index */
     uint32_t oneway_put;
     bool streaming, server_slept;
@@ -51,11 +58,16 @@ struct tpy_lane {
     uint64_t spill_length;
     uint32_t spill_sequence;
     int *fds;
-    uint32_t fd_count;
+    uint32_t fd_count, fd_sequence;
+    bool fds_announced;  /* by the last answer */
     struct tpy_lane *next; /* of the connection */
 };
 
 extern pthread_mutex_t tpy_connections_lock;
+
+/* Notifies the thread when (or if already) the connection is not open any more. */
+void tpy_connection_watch(struct tpy_connection *connection, struct tpy_watch *watch);
+void tpy_connection_unwatch(struct tpy_connection *connection, struct tpy_watch *watch);
 
 /* The calling thread's lane on a connection, made if need be. NULL with *error. (lane.c) */
 struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection *connection, int *error);

@@ -24,5 +24,7 @@ int tpy_name_bind(const char *space, const char *name, uint32_t port, uint64_t d
 int tpy_name_unbind(const char *space, const char *name);
 /* 0, -ENOENT nobody holds it. */
 int tpy_name_lookup(const char *space, const char *name, struct tpy_name_entry *entry);
+/* Waits until somebody holds it: 0, -ETIMEDOUT, -EINTR, -ECANCELED, or as bind for the name. deadline: absolute CLOCK_MONOTONIC ns. */
+int tpy_name_wait(const char *space, const char *name, int64_t deadline, struct tpy_name_entry *entry);
 
 #endif

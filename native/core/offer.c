@@ -14,6 +14,8 @@
 #include "core/iov.h"
 #include "core/lane.h"
 
+#define FDS_PATIENCE 1000000000ll /* ns */
+#define RING_RETRY 1000000ll /* ns */
 #define PROBE_MOST (1u << 20) /* bytes of reply room whose pages are tried beforehand */
 
 /* Finds out how far the reply room can be written, by writing a byte of each page to itself. It is the caller's to be written, so nobody
@@ -36,10 +38,11 @@ static uint64_t writable(const struct iovec *parts, size_t count)
     return TPY_NOWHERE;
 }
 
-static void ring(struct tpy_lane *lane)
+/* False: the socket is full, try again later. */
+static bool ring(struct tpy_lane *lane)
 {
     struct tpy_say say = {.type = TPY_SAY_RING, .version = TPY_WIRE_VERSION, .port = lane->connection->port};
-    tpy_link_say(lane->link, &say, NULL, 0); /* a full socket holds rings enough */
+    return tpy_link_say(lane->link, &say, NULL, 0) != -EAGAIN;
 }
 
 struct poll {
@@ -67,13 +70,12 @@ static bool mark(struct tpy_lane *lane, uint32_t bits, uint32_t *replaced)
 {
     _Atomic uint32_t *word = &lane->shared->answer.answer;
     uint32_t now = atomic_load(word);
-    for (;;) {
+    for (int i = 0; i < 1000; i++) { /* a server that changes the word without end ends up as one that did not answer */
         if (is_done(lane, now)) return false;
-        if (atomic_compare_exchange_weak(word, &now, lane->sequence << TPY_ANSWER_SHIFT | bits)) {
-            *replaced = now & ~(TPY_ANSWER_SLEEP | TPY_ANSWER_HELP);
-            return true;
-        }
+        if (atomic_compare_exchange_weak(word, &now, lane->sequence << TPY_ANSWER_SHIFT | bits)) break;
     }
+    *replaced = now & ~(TPY_ANSWER_SLEEP | TPY_ANSWER_HELP);
+    return true;
 }
 
 /* Gives the offer up whatever its state. False: the answer came first. */
@@ -215,14 +217,15 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
             if (strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
             continue;
         }
-        if (!rung && atomic_load(lane->ring) != TPY_RING_NO) {
-            rung = true;
-            ring(lane);
+        int64_t until = wait.deadline;
+        if (!rung && atomic_load(lane->ring) != TPY_RING_NO && !(rung = ring(lane))) {
+            int64_t soon = tpy_now() + RING_RETRY;
+            if (soon < until) until = soon;
         }
         if (since == 0) since = tpy_now();
-        int slept = sleep_on(lane, &poll, wait.deadline);
+        int slept = sleep_on(lane, &poll, until);
         tpy_spin_slept(&lane->spin, since);
-        if (slept == -EINTR && strike(lane, offer, &wait, EINTR, &result)) return result;
+        if (slept == -EINTR && !(offer->flags & TPY_OFFER_UNSIGNALLED) && strike(lane, offer, &wait, EINTR, &result)) return result;
     }
 }
 
@@ -233,6 +236,7 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
     int64_t status = answer->status;
     uint64_t length = answer->length;
     int fault;
+    lane->fds_announced = (flags & TPY_ANSWER_FDS) != 0;
     if (TPY_UNLIKELY(flags & TPY_ANSWER_ERROR)) return status > 0 && status < INT_MAX ? -(int)status : -EPROTO;
     if (length > lane->room) length = lane->room;
     if (TPY_UNLIKELY(flags & TPY_ANSWER_PUSHED)) {
@@ -249,11 +253,10 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
 }
 
 /* Posts: the old word tells whether a receiver sleeps on it. */
-static inline bool post(struct tpy_lane *lane, uint64_t keep, uint64_t bits)
+static inline bool post(struct tpy_lane *lane)
 {
     _Atomic uint64_t *word = &lane->shared->offer.post;
-    uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(word, &old, (old & keep) | bits, memory_order_seq_cst, memory_order_relaxed)) {}
+    uint64_t old = atomic_exchange_explicit(word, (uint64_t)lane->oneway_put << 32 | (uint64_t)lane->posted << 1, memory_order_seq_cst);
     if (TPY_LIKELY(!(old & TPY_POST_SLEEP))) return false;
     tpy_futex_wake(word, 1);
     return true;
@@ -292,7 +295,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     int error = -ENOMEM, fault;
     struct tpy_lane *lane = TPY_LIKELY(thread != NULL) ? tpy_lane_get(thread, connection, &error) : NULL;
     if (TPY_UNLIKELY(!lane)) return error;
-    if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF;
+    if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF; /* over before the call, whatever ended it */
     if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
     struct iovec own_send[TPY_PARTS_OWN], own_reply[TPY_PARTS_OWN];
     int result = tpy_iov_take(&offer->send, offer->send_parts, own_send);
@@ -326,8 +329,9 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         area->tag = offer->tag;
         area->send_length = (uint32_t)lane->send_length;
         area->room = (uint32_t)lane->room;
-        bool slept = post(lane, 0xffffffff00000000u, (uint64_t)lane->sequence << 1);
-        if (TPY_UNLIKELY(atomic_load_explicit(lane->ring, memory_order_relaxed) == TPY_RING_NOW)) ring(lane);
+        lane->posted = lane->sequence;
+        bool slept = post(lane);
+        if (TPY_UNLIKELY(atomic_load_explicit(lane->ring, memory_order_seq_cst) == TPY_RING_NOW)) ring(lane);
         result = wait_answer(lane, offer, slept);
     }
     if (TPY_LIKELY(result == 0)) result = finish(lane, offer);
@@ -351,7 +355,7 @@ int tpy_oneway(struct tpy_connection *connection, uint8_t kind, uint8_t priority
     lane->shared->oneway[put % TPY_ONEWAY_SLOTS] =
         (struct tpy_oneway){.value = value, .stamp = (uint64_t)tpy_now(), .tag = tag, .code = code, .priority = priority, .kind = kind};
     lane->oneway_put = put + 1;
-    post(lane, 0xfffffffeu, (uint64_t)(put + 1) << 32);
+    post(lane);
     if (atomic_load(lane->ring) != TPY_RING_NO) ring(lane);
     return 0;
 }
@@ -362,7 +366,19 @@ int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t roo
     int error = -ENOMEM;
     struct tpy_lane *lane = thread ? tpy_lane_get(thread, connection, &error) : NULL;
     if (!lane) return error;
-    tpy_lock_take(&lane->extras);
+    /* Sent before the answer, so they are in the link: the watcher is about to have them. */
+    int64_t deadline = tpy_now() + FDS_PATIENCE;
+    for (;;) {
+        uint32_t events = tpy_thread_events(thread);
+        tpy_lock_take(&lane->extras);
+        bool here = !lane->fds_announced || (lane->fds && lane->fd_sequence == lane->sequence) || tpy_now() >= deadline;
+        if (here) break;
+        tpy_lock_give(&lane->extras);
+        atomic_store(&thread->asleep, 1);
+        tpy_futex_wait_private((void *)&thread->events, events, deadline);
+        atomic_store(&thread->asleep, 0);
+    }
+    lane->fds_announced = false;
     uint32_t taken = lane->fd_count < room ? lane->fd_count : room;
     if (taken) memcpy(fds, lane->fds, taken * sizeof *fds);
     for (uint32_t i = taken; i < lane->fd_count; i++) close(lane->fds[i]);

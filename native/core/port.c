@@ -9,8 +9,6 @@
 #include "core/errors.h"
 #include "core/fork.h"
 
-#define PULSES_MAX 65536u
-
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpy_port *table[TPY_PORTS_MAX + 1];
 static uint32_t next_id = 1; /* so that ids come back late */
@@ -170,6 +168,8 @@ bool tpy_filter_admits(const struct tpy_filter *filter, const struct tpy_item *i
     if (exchange && exchange->held) return filter && filter->only == exchange;
     if (!filter) return true;
     const struct tpy_pulse *pulse = (const struct tpy_pulse *)item;
+    if (filter->admit && !filter->admit(filter->argument, exchange ? exchange->client->face : pulse->client, exchange ? exchange->kind : pulse->kind))
+        return false;
     if (filter->only) return exchange == filter->only;
     if (filter->kinds && !(filter->kinds & 1u << (exchange ? exchange->kind : pulse->kind) % 32)) return false;
     if (filter->pid && filter->pid != (exchange ? exchange->link->who.pid : pulse->pid)) return false;
@@ -206,11 +206,11 @@ void tpy_port_hand_over(struct tpy_port *port, bool everybody)
         }
 }
 
-struct tpy_pulse *tpy_port_pulse(struct tpy_port *port)
+struct tpy_pulse *tpy_port_pulse(struct tpy_port *port, uint32_t most)
 {
     struct tpy_pulse *pulse = (struct tpy_pulse *)port->free_pulses;
     if (pulse) port->free_pulses = pulse->item.next;
-    else if (port->pulse_count >= PULSES_MAX || !(pulse = malloc(sizeof *pulse))) return NULL;
+    else if (port->pulse_count >= most || !(pulse = malloc(sizeof *pulse))) return NULL;
     else port->pulse_count++;
     memset(pulse, 0, sizeof *pulse);
     pulse->item.oneway = true;
@@ -286,7 +286,7 @@ int tpy_port_inject(struct tpy_port *port, uint8_t kind, uint8_t priority, int16
 {
     int result = -ENOMEM;
     tpy_lock_take(&port->lock);
-    struct tpy_pulse *pulse = atomic_load(&port->open) ? tpy_port_pulse(port) : NULL;
+    struct tpy_pulse *pulse = atomic_load(&port->open) ? tpy_port_pulse(port, 2 * TPY_PULSES_MAX) : NULL;
     if (pulse) {
         pulse->item.priority = priority;
         pulse->item.stamp = (uint64_t)tpy_now();
@@ -333,4 +333,11 @@ int tpy_port_top_priority(struct tpy_port *port)
         if (port->occupied[word]) top = word * 64 + 63 - __builtin_clzll(port->occupied[word]);
     tpy_lock_give(&port->lock);
     return top;
+}
+
+void tpy_port_look_again(struct tpy_port *port)
+{
+    tpy_lock_take(&port->lock);
+    tpy_port_hand_over(port, true);
+    tpy_lock_give(&port->lock);
 }

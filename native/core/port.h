@@ -8,6 +8,8 @@
 #ifndef TPY_CORE_PORT_H
 #define TPY_CORE_PORT_H
 
+#include <stdbool.h>
+
 #include "core/connection.h"
 #include "core/exchange.h"
 
@@ -40,6 +42,11 @@ int tpy_port_destroy(struct tpy_port *port);
 
 /* Which messages a receive takes. All zero fields: any. */
 struct tpy_filter {
+    /* The face's own criterion for messages that are not continuations, NULL: any. Called under the port's lock: a look, no calls back. Tell the port
+     * when what it looks at has changed (tpy_port_look_again). */
+    bool (*admit)(void *argument, void *client, uint8_t kind);
+    void *argument;
+    struct tpy_connection *while_alive; /* the receive ends with -EHOSTDOWN when this connection's server is gone and nothing admitted is queued */
     struct tpy_exchange *only; /* just this one; -ESRCH when it is no longer bound to the port */
     uint32_t held;             /* with only: held by the turn of this handle; -ESRCH when the client no longer goes along */
     pid_t pid;                 /* just this process's */
@@ -62,7 +69,8 @@ struct tpy_receipt {
     uint64_t received;    /* bytes copied to the receiver's parts */
     pid_t pid;
     uint32_t thread;      /* index of the client's thread in its process, from 1 */
-    void *client;         /* the face's record from attach; NULL: a one-way message whose client is gone, or injected */
+    void *client;         /* the face's record from attach; NULL: injected. Of a one-way message the client may be gone by now:
+                           * faces keep such records readable */
 };
 
 /*
@@ -79,6 +87,9 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
 int tpy_port_inject(struct tpy_port *port, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag, int first);
 /* Takes back a queued injected message with this code and value; 1 if it was there, else 0. */
 int tpy_port_retract(struct tpy_port *port, int16_t code, uint64_t value);
+
+/* Every waiting receiver looks at the queue again. */
+void tpy_port_look_again(struct tpy_port *port);
 
 /* A boost hook: the highest priority among waiting offers, -1 if none. */
 int tpy_port_top_priority(struct tpy_port *port);

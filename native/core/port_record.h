@@ -75,7 +75,9 @@ void tpy_port_ring(struct tpy_port *port, uint32_t ring); /* with the lock: sets
 /* With the port's lock held: */
 void tpy_port_enqueue(struct tpy_port *port, struct tpy_item *item, bool first);
 void tpy_port_dequeue(struct tpy_port *port, struct tpy_item *item);
-struct tpy_pulse *tpy_port_pulse(struct tpy_port *port); /* NULL: no memory or too many */
+/* NULL: no memory, or more than `most`: clients' messages leave room for our own. */
+#define TPY_PULSES_MAX 65536u
+struct tpy_pulse *tpy_port_pulse(struct tpy_port *port, uint32_t most);
 void tpy_port_pulse_free(struct tpy_port *port, struct tpy_pulse *pulse);
 int tpy_port_bind(struct tpy_port *port, struct tpy_exchange *exchange);
 void tpy_port_unbind(struct tpy_port *port, struct tpy_exchange *exchange);

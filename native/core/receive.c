@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/inspect.h"
 #include "core/iov.h"
+#include "core/lane.h"
 #include "core/port_record.h"
 #include "core/stream.h"
 
@@ -245,6 +246,8 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
 {
     int result;
     port->users++;
+    struct tpy_watch watch = {.thread = thread};
+    if (TPY_UNLIKELY(filter && filter->while_alive)) tpy_connection_watch(filter->while_alive, &watch);
     if (!port->scanner) {
         struct scan scan = {port, thread, events};
         port->scanner = thread;
@@ -268,6 +271,7 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
         for (at = &port->sleepers; *at != &receiver; at = &(*at)->next) {}
         *at = receiver.next;
     }
+    if (TPY_UNLIKELY(filter && filter->while_alive)) tpy_connection_unwatch(filter->while_alive, &watch);
     return result == -ETIMEDOUT || result == -EINTR ? result : 0;
 }
 
@@ -401,6 +405,7 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
             if (result == 0) continue;
             return done(port, waits, result < 0 ? result : 0);
         }
+        if (TPY_UNLIKELY(filter && filter->while_alive) && tpy_connection_alive(filter->while_alive) != 0) return done(port, waits, -EHOSTDOWN);
         if (TPY_UNLIKELY(waited < 0)) return done(port, waits, waited);
         if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed)) && tpy_thread_uncancel(thread))
             return done(port, waits, -ECANCELED);

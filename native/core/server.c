@@ -124,7 +124,6 @@ static void take_exchange(struct tpy_exchange *exchange, int error)
             struct tpy_pulse *pulse = (struct tpy_pulse *)item;
             if (!item->oneway || pulse->from != exchange) continue;
             pulse->from = NULL;
-            pulse->client = NULL;
             exchange->oneway_queued--;
         }
     tpy_lock_give(&port->lock);
@@ -270,7 +269,7 @@ static void ring(const struct tpy_say *say)
     tpy_lock_take(&port->lock);
     if (port->scanner) tpy_thread_notify(port->scanner);
     else if (port->sleepers) {
-        tpy_port_collect(port);
+        if (tpy_port_collect(port)) tpy_thread_notify(port->sleepers->thread);
         tpy_port_hand_over(port, false);
     } else if ((port->flags & TPY_PORT_BOOST) && port->ops->boost) {
         tpy_port_collect(port);
