@@ -43,6 +43,15 @@ TPY_PUBLIC int tpy_mm_connected_pair(int fds[2]);
 TPY_PUBLIC ssize_t tpy_mm_sendmsg(int fd, const struct mm_ipc_msg *msg, int flags);
 TPY_PUBLIC ssize_t tpy_mm_recvmsg(int fd, struct mm_ipc_msg *msg, int flags);
 
+/*
+ * The same. A runtime that keeps memory alive for the length of a call only when it is an argument (Java's) names the pieces
+ * of msg->iov here, or NULL; the function does not look at them.
+ */
+TPY_PUBLIC ssize_t tpy_mm_send_held(int fd, const struct mm_ipc_msg *msg, int flags, const void *first, const void *second,
+                                    const void *third, const void *fourth);
+TPY_PUBLIC ssize_t tpy_mm_receive_held(int fd, struct mm_ipc_msg *msg, int flags, void *first, void *second, void *third,
+                                       void *fourth);
+
 #ifdef __cplusplus
 }
 #endif

@@ -186,7 +186,7 @@ TPY_PUBLIC int ConnectClientInfo_r(int scoid, struct _client_info *info, int ngr
 /*
  * Sends a message and blocks until the server finishes it. Returns the status the server gave, or -1 and:
  *   EBADF coid is no connection, its server has gone, or it was detached meanwhile; ESRCH the server died or destroyed the channel
- *   meanwhile; EINTR a signal; ETIMEDOUT TimerTimeout; EFAULT our buffers could not be accessed; ESRVRFAULT the server's could
+ *   meanwhile; EINTR a signal (whose handler was set without SA_RESTART); ETIMEDOUT TimerTimeout; EFAULT our buffers could not be accessed; ESRVRFAULT the server's could
  *   not; EOVERFLOW the lengths of the parts do not add up; EAGAIN limits (the first send of a thread only); or whatever error
  *   the server gave with MsgError.
  * On a channel with _NTO_CHF_UNBLOCK a signal or timeout does not end the call once the server has received the message: the

@@ -84,6 +84,7 @@ int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
         exchange->bulk = NULL;
         exchange->item = (struct tpy_item){0};
         exchange->fds_given = exchange->held = exchange->pushed = exchange->unblock_requested = false;
+        atomic_store(&exchange->ending, false);
         atomic_store(&exchange->state, TPY_IDLE);
         *found = exchange;
         break;

@@ -34,6 +34,7 @@ struct tpy_item {
 struct tpy_exchange {
     _Alignas(64) struct tpy_lock lock;
     _Atomic uint8_t state;
+    _Atomic bool ending;  /* its client goes: transfers end */
     uint8_t kind, priority, flags, cpu;
     bool held;            /* the queued offer is the continuation of a turn */
     bool unblock_requested;

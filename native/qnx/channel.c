@@ -2,6 +2,7 @@
 #include "qnx/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,7 +44,6 @@ static void release_client(struct tpy_qnx_client *client)
             break;
         }
     tpy_qnx_side_release(client->scoid);
-    client->listed = false;
     client->scoid = -1;
     client->generation++;
     client->next = NULL;
@@ -90,7 +90,8 @@ static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint
             client->gid = who->gid;
             client->cookie = cookie;
             client->generation++;
-            client->listed = true;
+            client->pidfd = who->pidfd;
+            client->died = false;
             atomic_store(&client->connections, 1);
             client->next = channel->clients;
             channel->clients = client;
@@ -105,12 +106,20 @@ static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint
     return result;
 }
 
+/* On the watcher; the client's pidfd is still there. */
+static bool has_died(const struct tpy_qnx_client *client)
+{
+    struct pollfd process = {.fd = client->pidfd, .events = POLLIN};
+    return client->pidfd >= 0 && client->pid != getpid() && poll(&process, 1, 0) > 0;
+}
+
 static void detach(void *face, void *record)
 {
     struct tpy_qnx_channel *channel = face;
     struct tpy_qnx_client *client = record;
     pthread_mutex_lock(&lock);
     if (atomic_fetch_sub(&client->connections, 1) == 1) {
+        client->died = has_died(client);
         bool told = channel->open && (channel->flags & _NTO_CHF_DISCONNECT) &&
             tpy_qnx_channel_pulse(channel, TPY_QNX_PRIORITY, _PULSE_CODE_DISCONNECT, 0, client->scoid, true) == 0;
         if (!told) release_client(client);
@@ -118,8 +127,16 @@ static void detach(void *face, void *record)
     pthread_mutex_unlock(&lock);
 }
 
+/* Nothing calls back for the channel any more. */
+static void closed(void *face)
+{
+    pthread_mutex_lock(&lock);
+    release_channel(face);
+    pthread_mutex_unlock(&lock);
+}
+
 static const struct tpy_port_ops ops = {
-    .attach = attach, .detach = detach, .unblock = tpy_qnx_unblock, .lost = tpy_qnx_lost, .boost = tpy_qnx_boost};
+    .attach = attach, .detach = detach, .closed = closed, .unblock = tpy_qnx_unblock, .lost = tpy_qnx_lost, .boost = tpy_qnx_boost};
 
 int ChannelCreate_r(unsigned flags)
 {
@@ -188,12 +205,7 @@ int ChannelDestroy_r(int chid)
         }
     }
     pthread_mutex_unlock(&lock);
-    if (!channel) return -EINVAL;
-    tpy_port_destroy(port);
-    pthread_mutex_lock(&lock);
-    release_channel(channel);
-    pthread_mutex_unlock(&lock);
-    return 0;
+    return channel ? tpy_port_destroy(port) : -EINVAL;
 }
 
 int ChannelDestroy(int chid) { return (int)tpy_qnx_result(ChannelDestroy_r(chid)); }

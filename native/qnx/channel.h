@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -48,7 +49,8 @@ struct tpy_qnx_client { /* one client process of one channel */
     uint64_t cookie;       /* what that process tells itself apart with */
     uint32_t generation;   /* counts the uses of this record */
     _Atomic unsigned connections; /* 0: gone; the scoid stays until the server ends it */
-    bool listed;
+    int pidfd;             /* the core's, while connected; -1: none */
+    bool died;             /* it did not detach, it died */
     struct tpy_qnx_client *next;
 };
 

@@ -98,7 +98,7 @@ void tpy_qnx_event_arrived(const struct tpy_identity *from, const void *payload,
     tpy_qnx_event_act(&event, from->pid);
 }
 
-/* The client an rcvid belongs or belonged to. 0, -ESRCH never received from it, -EBADF it detached. */
+/* The client an rcvid belongs or belonged to. 0, -ESRCH never received from it or its process is gone, -EBADF it detached. */
 static int client_of(rcvid_t rcvid, struct tpy_exchange **exchange, struct tpy_qnx_client *client)
 {
     unsigned long index = (unsigned long)rcvid >> TPY_QNX_RCVID_BITS;
@@ -109,10 +109,12 @@ static int client_of(rcvid_t rcvid, struct tpy_exchange **exchange, struct tpy_q
     const struct tpy_qnx_client *record = atomic_load(&slot->client);
     if (!record || age > serial - since) return -ESRCH;
     *client = *record;
-    /* The record may have gone to another client meanwhile: then this one detached. */
-    if (client->generation != atomic_load(&slot->generation) || atomic_load(&client->connections) == 0) return -EBADF;
+    uint32_t uses = client->generation - atomic_load(&slot->generation);
     *exchange = tpy_exchange_at((uint32_t)index);
-    return 0;
+    if (uses == 0 && atomic_load(&client->connections) > 0) return 0;
+    /* It has left. Its record tells how until another client gets it (channel.c counts once when it leaves and once then). */
+    bool died = uses > 1 || client->died || (kill(client->pid, 0) != 0 && errno == ESRCH);
+    return died ? -ESRCH : -EBADF;
 }
 
 int MsgVerifyEvent_r(rcvid_t rcvid, const struct sigevent *event)
@@ -140,7 +142,6 @@ int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
         return tpy_qnx_event_act(&read, getpid());
     }
     result = client_of(rcvid, &exchange, &client);
-    if (result == -EBADF) return tpy_qnx_client_alive(&client) ? -EBADF : -ESRCH;
     if (result != 0) return result;
     if (geteuid() != 0 && client.uid != geteuid() && client.uid != getuid()) return -EPERM;
     if ((read.notify & SIGEV_TYPE_MASK) == SIGEV_NONE) return 0;

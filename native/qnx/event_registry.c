@@ -1,7 +1,6 @@
 /* event_registry: MsgRegisterEvent: events that only a named server may have delivered, kept here and known outside by a handle. */
 #include <pthread.h>
 #include <stdbool.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include <sys/neutrino.h>
@@ -61,7 +60,7 @@ int MsgRegisterEvent_r(struct sigevent *program, int coid)
     if (result != 0) return result;
 
     struct sigevent handle;
-    memcpy(&handle, program, sizeof handle);
+    if (tpy_copy(&handle, program, sizeof handle)) return -EFAULT;
     result = -EAGAIN;
     pthread_mutex_lock(&lock);
     if (next_check == 0 && getrandom(&next_check, sizeof next_check, 0) != sizeof next_check) next_check = (uint32_t)tpy_now();

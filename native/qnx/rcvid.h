@@ -26,7 +26,8 @@ struct tpy_qnx_slot {
     struct tpy_qnx_client *_Atomic client;
     _Atomic uint32_t generation;            /* of the client's record */
     _Atomic uint32_t unblocking;            /* the serial whose unblock pulse may be queued */
-    uint32_t reserved[2];
+    _Atomic uint32_t thread;                /* the client's */
+    uint32_t reserved;
 };
 
 extern struct tpy_qnx_slot tpy_qnx_slots[TPY_EXCHANGES_MAX];

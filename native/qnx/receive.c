@@ -27,6 +27,7 @@ static rcvid_t take_message(const struct tpy_receipt *receipt, struct _msg_info 
         atomic_store_explicit(&slot->generation, client->generation, memory_order_relaxed);
         atomic_store_explicit(&slot->since, serial, memory_order_relaxed);
     }
+    atomic_store_explicit(&slot->thread, receipt->thread, memory_order_relaxed);
     atomic_store_explicit(&slot->serial, serial, memory_order_release);
     if (info) {
         struct _msg_info told = {

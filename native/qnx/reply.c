@@ -49,7 +49,9 @@ int MsgError_r(rcvid_t rcvid, int error)
     struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
     if (!exchange) return -ESRCH;
     if (error == EOK) return finished(rcvid, serial, tpy_finish(exchange, serial, 0, NULL, 0));
-    return finished(rcvid, serial, tpy_finish_error(exchange, serial, error < 0 ? TPY_QNX_STORED_REASON : error));
+    if (error < 0) error = TPY_QNX_STORED_REASON;
+    else if (error == ECANCELED) error = TPY_QNX_SERVER_CANCELED;
+    return finished(rcvid, serial, tpy_finish_error(exchange, serial, error));
 }
 
 int MsgError(rcvid_t rcvid, int error) { return (int)tpy_qnx_result(MsgError_r(rcvid, error)); }

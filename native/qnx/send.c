@@ -41,8 +41,11 @@ static inline __attribute__((always_inline)) int send(
             result = tpy_offer(connection, &offer);
         while (TPY_UNLIKELY(result == -ERESTART));
         *status = (long)offer.status;
-        if (TPY_UNLIKELY(result == -TPY_QNX_STORED_REASON)) result = offer.struck ? -offer.struck : -EINTR;
-        if (TPY_UNLIKELY(result == -ECANCELED)) result = -EINTR;
+        if (TPY_UNLIKELY(result != 0)) {
+            if (result == -TPY_QNX_STORED_REASON) result = offer.struck ? -offer.struck : -EINTR;
+            else if (result == -ECANCELED) result = -EINTR;
+            else if (result == -TPY_QNX_SERVER_CANCELED) result = -ECANCELED;
+        }
     } else
         result = -EBADF;
     if (TPY_UNLIKELY(armed)) local->armed = 0;

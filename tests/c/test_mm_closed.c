@@ -141,27 +141,38 @@ CASE(a_receive_without_room_at_the_end)
     CHECK_EQ(msg.flags, 0);
 }
 
-CASE(sending_to_a_closed_peer_is_epipe_and_no_signal)
+/* SIGPIPE, at its default, would end the case. `type` as of socketpair. */
+static void send_to_a_closed_peer(int type)
 {
+    static struct iovec apart = {"x", 1};
+    struct mm_ipc_msg msg = {.iov = &apart, .num_iov = 1};
     int fds[2];
-    sigset_t pending;
 
-    make_pair(fds);
+    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    CHECK_SYS(socketpair(AF_UNIX, type, 0, fds));
     mm_close(fds[0]);
-    for (int i = 0; i < 3; i++) { /* SIGPIPE, at its default, would end the case */
+    for (int i = 0; i < 3; i++) {
         CHECK_ERRNO(mm_put(fds[1], "x", 1), EPIPE);
         CHECK_EQ(mm_get_lasterror_number(), EPIPE);
         CHECK_ERRNO(mm_put_fds(fds[1], "x", 1, fds + 1, 1), EPIPE);
-        CHECK_ERRNO(mm_put(fds[1], "", 0), EPIPE);
+        CHECK_ERRNO(mm_ipc_sendmsg(fds[1], &msg), EPIPE);
     }
-    /* Nor is it kept for later. */
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGPIPE);
-    CHECK_SYS(sigprocmask(SIG_BLOCK, &blocked, NULL));
-    CHECK_ERRNO(mm_put(fds[1], "x", 1), EPIPE);
-    CHECK_SYS(sigpending(&pending));
-    CHECK_EQ(sigismember(&pending, SIGPIPE), 0);
+}
+
+CASE(sending_to_a_closed_peer_is_epipe_and_no_signal)
+{
+    send_to_a_closed_peer(SOCK_SEQPACKET);
+    /* Not every kernel has a signal for this type at all; it has for the other one. */
+    send_to_a_closed_peer(SOCK_STREAM);
+}
+
+CASE(sending_nothing_to_a_closed_peer)
+{
+    int fds[2];
+
+    make_pair(fds);
+    mm_close(fds[0]);
+    CHECK_ERRNO(mm_put(fds[1], "", 0), EPIPE);
 }
 
 CASE(sending_after_our_own_lay_unread)
@@ -279,7 +290,7 @@ CASE(a_killed_peer_wakes_a_blocked_send)
         pid_t child = check_fork(stay, fds);
         mm_close(fds[0]);
         struct mm_call call = {.run = put_until_it_fails, .fd = fds[1]};
-        mm_start_asleep(&call, SYS_sendmsg);
+        mm_start_asleep_sending(&call);
         int64_t killed_at = observe_now();
         CHECK_SYS(kill(child, SIGKILL));
         long error = mm_join(&call);

@@ -175,8 +175,7 @@ CASE(a_cancelled_connect_leaves_no_descriptor)
 
     mm_start_asleep(&call, SYS_ppoll);
     CHECK_GT(observe_descriptors(), before);
-    CHECK_EQ(pthread_cancel(call.thread), 0);
-    CHECK_EQ(pthread_join(call.thread, NULL), 0);
+    mm_cancel(&call);
     CHECK_EQ(observe_descriptors(), before);
 }
 
@@ -201,19 +200,30 @@ CASE(connect_uses_the_lowest_free_number)
     const char *name = mm_name("lowest");
     int hole = (int)CHECK_SYS(open("/dev/null", O_RDONLY | O_CLOEXEC));
     int above = (int)CHECK_SYS(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    struct mm_ipc_srv *srv = mm_ipc_srv_create(name);
 
-    CHECK(srv != NULL);
+    CHECK(mm_ipc_srv_create(name) != NULL);
     close(hole);
     CHECK_EQ(mm_ipc_connect(name), hole);
     CHECK_GT(mm_ipc_connect(name), above);
-    mm_close(hole);
-    mm_ipc_srv_destroy(srv);
-    /* Also when it had to wait, and used descriptors for that. */
-    struct mm_call call = waiting(name);
-    mm_start_asleep(&call, SYS_ppoll);
+}
+
+static void wait_and_get_the_lowest(void *name)
+{
+    int lowest = observe_lowest_free();
+
+    CHECK_EQ(mm_ipc_connect(name), lowest);
+    CHECK_EQ(observe_lowest_free(), lowest + 1);
+}
+
+/* Waiting takes descriptors, too, but higher ones. */
+CASE(a_connect_that_had_to_wait_uses_the_lowest_free_number)
+{
+    const char *name = mm_name("lowestlater");
+    pid_t client = check_fork(wait_and_get_the_lowest, (void *)name);
+
+    observe_asleep_in(client, SYS_ppoll);
     CHECK(mm_ipc_srv_create(name) != NULL);
-    CHECK_EQ(mm_join(&call), hole);
+    check_join(client);
 }
 
 CASE(connect_leaves_nothing_but_its_descriptor)

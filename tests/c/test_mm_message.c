@@ -7,13 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 static unsigned char pattern(size_t i) { return (unsigned char)(i * 131 + (i >> 8) * 7 + 1); }
@@ -52,16 +51,28 @@ static size_t largest(int fd)
     return fits;
 }
 
+/* As mm_put, but with the piece far from the message: the two take different ways (message.c). */
+static ssize_t put_apart(int fd, const void *data, size_t size)
+{
+    static struct iovec piece;
+    struct mm_ipc_msg msg = {.iov = &piece, .num_iov = 1};
+
+    piece = (struct iovec){(void *)data, size};
+    return mm_ipc_sendmsg(fd, &msg);
+}
+
 static void check_size(int from, int to, size_t size)
 {
     unsigned char *sent = patterned(size), *received = malloc(size + 16);
 
-    CHECK_EQ(mm_put(from, sent, size), size);
-    memset(received, 0xee, size + 16);
-    CHECK_EQ(mm_take(to, received, size + 16), size);
-    CHECK_MEM_EQ(received, sent, size);
-    for (size_t i = size; i < size + 16; i++)
-        CHECK_EQ(received[i], 0xee);
+    for (int apart = 0; apart < 2; apart++) {
+        CHECK_EQ(apart ? put_apart(from, sent, size) : mm_put(from, sent, size), size);
+        memset(received, 0xee, size + 16);
+        CHECK_EQ(mm_take(to, received, size + 16), size);
+        CHECK_MEM_EQ(received, sent, size);
+        for (size_t i = size; i < size + 16; i++)
+            CHECK_EQ(received[i], 0xee);
+    }
     free(sent);
     free(received);
 }
@@ -92,7 +103,14 @@ CASE(over_the_limit_nothing_is_sent)
     size_t limit = largest(probe[0]);
     unsigned char *bytes = patterned(limit + 1);
     CHECK_ERRNO(mm_put(fds[0], bytes, limit + 1), EMSGSIZE);
+    CHECK_ERRNO(put_apart(fds[0], bytes, limit + 1), EMSGSIZE);
     CHECK_EQ(mm_get_lasterror_number(), EMSGSIZE);
+    /* Nor is any nonsense a size. */
+    static const size_t nonsense[] = {(size_t)1 << 30, (size_t)1 << 31, (size_t)1 << 32, SIZE_MAX / 2, SIZE_MAX};
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ(mm_put(fds[0], bytes, nonsense[i]), -1);
+        CHECK_EQ(put_apart(fds[0], bytes, nonsense[i]), -1);
+    }
     mm_say(fds[0], "the first that came");
     mm_hear(fds[1], "the first that came");
     free(bytes);
@@ -269,6 +287,7 @@ CASE(bad_pointers)
     CHECK_ERRNO(mm_ipc_sendmsg(fds[0], &no_fds), EFAULT);
     CHECK_ERRNO(mm_ipc_recvmsg(fds[1], &no_fds), EFAULT);
     CHECK_ERRNO(mm_ipc_sendmsg(fds[0], &bad_bytes), EFAULT);
+    CHECK_ERRNO(put_apart(fds[0], forbidden, 16), EFAULT);
     CHECK_EQ(mm_get_lasterror_number(), EFAULT);
     mm_say(fds[0], "lost, as the kernel has taken it by then");
     CHECK_ERRNO(mm_ipc_recvmsg(fds[1], &bad_bytes), EFAULT);
@@ -279,12 +298,17 @@ CASE(bad_pointers)
 #if !defined(__SANITIZE_ADDRESS__) /* which looks at the pieces itself, and dies */
 CASE(bad_pieces)
 {
-    struct mm_ipc_msg msg = {.iov = NULL, .num_iov = 1};
+    void *forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct iovec *bad[] = {NULL, (struct iovec *)1, forbidden, (struct iovec *)-16};
     int fds[2];
 
     make_pair(fds);
-    CHECK_ERRNO(mm_ipc_sendmsg(fds[0], &msg), EFAULT);
-    CHECK_ERRNO(mm_ipc_recvmsg(fds[1], &msg), EFAULT);
+    for (int i = 0; i < 4; i++)
+        for (int count = 1; count <= 2; count++) {
+            struct mm_ipc_msg msg = {.iov = bad[i], .num_iov = count};
+            CHECK_ERRNO(mm_ipc_sendmsg(fds[0], &msg), EFAULT);
+            CHECK_ERRNO(mm_ipc_recvmsg(fds[1], &msg), EFAULT);
+        }
 }
 #endif
 
@@ -302,115 +326,4 @@ CASE(what_is_no_connection)
     lonely = (int)CHECK_SYS(socket(AF_UNIX, SOCK_SEQPACKET, 0));
     CHECK_ERRNO(mm_put(lonely, "x", 1), ENOTCONN);
     CHECK_ERRNO(mm_take(lonely, data, 4), ENOTCONN);
-}
-
-static long put_large(struct mm_call *call)
-{
-    unsigned char *bytes = patterned(60000);
-    long result = mm_put(call->fd, bytes, 60000);
-
-    free(bytes);
-    return result;
-}
-
-/* Sends until there is no more room; returns how many messages of 60,000 bytes are on their way. */
-static int fill(int fd)
-{
-    unsigned char *bytes = patterned(60000);
-    struct iovec piece = {bytes, 60000};
-    struct mm_ipc_msg msg = {.iov = &piece, .num_iov = 1};
-    ssize_t sent;
-    int count = 0;
-
-    while ((sent = tpy_mm_sendmsg(fd, &msg, MSG_DONTWAIT)) == 60000)
-        count++;
-    CHECK_EQ(sent, -EAGAIN);
-    free(bytes);
-    return count;
-}
-
-CASE(send_blocks_until_there_is_room)
-{
-    int fds[2];
-
-    make_pair(fds);
-    int count = fill(fds[0]);
-    CHECK_GT(count, 0);
-    struct mm_call call = {.run = put_large, .fd = fds[0]};
-    mm_start_asleep(&call, SYS_sendmsg);
-    unsigned char *received = malloc(60001), *expected = patterned(60000);
-    for (int i = 0; i <= count; i++) {
-        CHECK_EQ(mm_take(fds[1], received, 60001), 60000);
-        CHECK_MEM_EQ(received, expected, 60000);
-    }
-    CHECK_EQ(mm_join(&call), 60000);
-    free(received);
-    free(expected);
-}
-
-CASE(a_blocked_call_is_interrupted_by_a_signal)
-{
-    int fds[2];
-
-    make_pair(fds);
-    fill(fds[0]);
-    mm_catch_signals(0);
-    struct mm_call calls[2] = {{.run = put_large, .fd = fds[0]}, {.run = mm_run_take, .fd = fds[0]}};
-    for (int i = 0; i < 2; i++) {
-        mm_start_asleep(&calls[i], i == 0 ? SYS_sendmsg : SYS_recvmsg);
-        CHECK_EQ(pthread_kill(calls[i].thread, SIGUSR1), 0);
-        CHECK_EQ(mm_join(&calls[i]), -1);
-        CHECK_EQ(calls[i].error, EINTR);
-    }
-}
-
-CASE(a_receive_goes_on_after_a_handler_with_sa_restart)
-{
-    int fds[2];
-
-    make_pair(fds);
-    mm_catch_signals(SA_RESTART);
-    struct mm_call call = {.run = mm_run_take, .fd = fds[1]};
-    mm_start_asleep(&call, SYS_recvmsg);
-    CHECK_EQ(pthread_kill(call.thread, SIGUSR1), 0);
-    while (mm_signals == 0)
-        sched_yield();
-    observe_asleep_in(call.id, SYS_recvmsg);
-    mm_say(fds[0], "seven..");
-    CHECK_EQ(mm_join(&call), 7);
-}
-
-CASE(time_limits_of_the_socket)
-{
-    struct timeval limit = {.tv_usec = 30000};
-    int fds[2], flags = -1, count = 0;
-    char data[4];
-
-    make_pair(fds);
-    fill(fds[0]);
-    CHECK_SYS(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
-    CHECK_SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit));
-    int64_t start = observe_now();
-    CHECK_ERRNO(mm_take_fds(fds[0], data, 4, NULL, &count, &flags), EAGAIN);
-    CHECK_EQ(flags, 0);
-    CHECK_GE(observe_now() - start, 25 * MS);
-    start = observe_now();
-    unsigned char *bytes = patterned(60000);
-    CHECK_ERRNO(mm_put(fds[0], bytes, 60000), EAGAIN);
-    CHECK_GE(observe_now() - start, 25 * MS);
-    free(bytes);
-}
-
-CASE(calls_that_do_not_wait)
-{
-    struct mm_ipc_msg msg = {.num_iov = 0};
-    int fds[2];
-    char data[4];
-
-    make_pair(fds);
-    CHECK_EQ(tpy_mm_recvmsg(fds[1], &msg, MSG_DONTWAIT), -EAGAIN);
-    CHECK_SYS(fcntl(fds[1], F_SETFL, O_NONBLOCK));
-    CHECK_ERRNO(mm_take(fds[1], data, 4), EAGAIN);
-    CHECK_EQ(tpy_mm_sendmsg(fds[0], &msg, MSG_DONTWAIT), 0);
-    CHECK_EQ(tpy_mm_recvmsg(fds[1], &msg, MSG_DONTWAIT), 0);
 }

@@ -211,6 +211,9 @@ Receive:
     Finished:
       busy := busy \ {mine};
       mine := Nobody;
+      either goto Receive or skip;
+    Rest:                                                  \* or it has other things to do
+      await FALSE;
   }
 }
 
@@ -262,7 +265,7 @@ Cancel:
 
 Symmetry == Permutations(Receivers)
 Sleeps(t) == sleeping[t] /= "no"
-Resting(r) == pc[r] = "Away"
+Resting(r) == pc[r] \in {"Away", "Rest"}
 Pending(c) == post[c] /= seen[c] \/ c \in queue
 
 \* Nothing moves but by a receiver that comes back, a deadline, or a cancel.

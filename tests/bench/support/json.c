@@ -34,7 +34,7 @@ static void processor(char model[128])
         fclose(file);
 }
 
-static void header(FILE *file, bool full, int cpus, double seconds)
+static void header(FILE *file, const struct json_run *run)
 {
     struct utsname system = {0};
     char model[128], when[32] = "";
@@ -45,21 +45,54 @@ static void header(FILE *file, bool full, int cpus, double seconds)
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     fprintf(file, "{\n  \"format\": 1,\n  ");
     string(file, "when", when);
-    fprintf(file, ",\n  \"mode\": \"%s\",\n  \"seconds\": %.1f,\n  \"machine\": {", full ? "full" : "quick", seconds);
+    fprintf(file, ",\n  \"mode\": \"%s\",\n  \"seconds\": %.1f,\n  \"machine\": {", run->full ? "full" : "quick",
+            run->seconds);
     string(file, "processor", model);
-    fprintf(file, ", \"cpus\": %d, ", cpus);
+    fprintf(file, ", \"cpus\": %d, ", run->cpus);
     string(file, "kernel", system.release);
     fprintf(file, ", ");
     string(file, "architecture", system.machine);
-    fprintf(file, "},\n");
+    fprintf(file, "},\n  \"probes\": {\"taken\": %d, \"disturbed\": %d},\n", run->probes, run->disturbed);
+}
+
+/* What was not measured is null. */
+static void number(FILE *file, const char *key, double value, int decimals)
+{
+    if (value < 0)
+        fprintf(file, "\"%s\": null", key);
+    else
+        fprintf(file, "\"%s\": %.*f", key, decimals, value);
 }
 
 static void quantiles(FILE *file, const char *key, const struct histogram *h, double unit)
 {
-    fprintf(file, "\"%s\": {\"count\": %llu, \"p50\": %.1f, \"p99\": %.1f, \"p99_9\": %.1f, \"max\": %.1f}", key,
-            (unsigned long long)h->count, (double)histogram_quantile(h, 0.5) / unit,
-            (double)histogram_quantile(h, 0.99) / unit, (double)histogram_quantile(h, 0.999) / unit,
-            (double)h->max / unit);
+    static const struct {
+        const char *key;
+        double part;
+    } wanted[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99_9", 0.999}};
+    fprintf(file, "\"%s\": {\"count\": %llu", key, (unsigned long long)h->count);
+    for (int i = 0; i < 3; i++) {
+        fprintf(file, ", ");
+        number(file, wanted[i].key, h->count ? results_quantile(h, wanted[i].part) / unit : RESULTS_NONE, 1);
+    }
+    fprintf(file, ", ");
+    number(file, "max", h->count ? (double)h->max / unit : RESULTS_NONE, 1);
+    fprintf(file, "}");
+}
+
+static void one_round(FILE *file, const struct round *round)
+{
+    fprintf(file, "{");
+    number(file, "batch_ns", round->batch, 1);
+    fprintf(file, ", ");
+    number(file, "call_ns", round->single, 1);
+    fprintf(file, ", ");
+    number(file, "calls_per_second", round->rate, 1);
+    fprintf(file, ", ");
+    number(file, "fairness", round->fairness, 4);
+    fprintf(file, ", \"longest_ns\": %.0f, ", round->longest);
+    number(file, "cache_line_ns", round->probe, 1);
+    fprintf(file, "}");
 }
 
 static void one_result(FILE *file, int group, int size, int entry, const struct result *r)
@@ -75,19 +108,24 @@ static void one_result(FILE *file, int group, int size, int entry, const struct 
     quantiles(file, "batch_ns", &r->batches, 10);
     fprintf(file, ",\n     ");
     quantiles(file, "call_ns", &r->singles, 1);
-    fprintf(file,
-            ",\n     \"calls\": %llu, \"calls_per_second\": %.1f, \"cpu_ns_per_call\": %.1f, \"longest_ns\": %llu, "
-            "\"fairness\": %.4f, \"worst_fairness\": %.4f, \"heap_bytes_per_call\": %.4f, \"checked_bytes\": %llu, "
-            "\"wrong\": %llu,\n     \"rounds\": [",
-            (unsigned long long)r->calls, results_median(r, FIELD_RATE), results_cpu_per_call(r),
-            (unsigned long long)r->longest, results_median(r, FIELD_FAIRNESS), results_least(r, FIELD_FAIRNESS),
-            results_allocated_per_call(r), (unsigned long long)r->checked, (unsigned long long)r->wrong);
-    for (int i = 0; i < r->rounds; i++)
-        fprintf(file,
-                "%s{\"batch_ns\": %.1f, \"call_ns\": %.1f, \"calls_per_second\": %.1f, \"fairness\": %.4f, "
-                "\"longest_ns\": %.0f, \"cache_line_ns\": %.1f}",
-                i ? ", " : "", r->round[i].batch, r->round[i].single, r->round[i].rate, r->round[i].fairness,
-                r->round[i].longest, r->round[i].probe);
+    fprintf(file, ",\n     \"calls\": %llu, ", (unsigned long long)r->calls);
+    number(file, "calls_per_second", results_median(r, FIELD_RATE), 1);
+    fprintf(file, ", ");
+    number(file, "cpu_ns_per_call", results_cpu_per_call(r), 1);
+    fprintf(file, ", ");
+    number(file, "longest_ns", r->calls ? (double)r->longest : RESULTS_NONE, 0);
+    fprintf(file, ", ");
+    number(file, "fairness", results_median(r, FIELD_FAIRNESS), 4);
+    fprintf(file, ", ");
+    number(file, "worst_fairness", results_least(r, FIELD_FAIRNESS), 4);
+    fprintf(file, ", ");
+    number(file, "heap_bytes_per_call", r->calls ? results_allocated_per_call(r) : RESULTS_NONE, 4);
+    fprintf(file, ", \"checked_bytes\": %llu, \"wrong\": %llu,\n     \"rounds\": [", (unsigned long long)r->checked,
+            (unsigned long long)r->wrong);
+    for (int i = 0; i < r->rounds; i++) {
+        fprintf(file, "%s", i ? ", " : "");
+        one_round(file, &r->round[i]);
+    }
     fprintf(file, "]}");
 }
 
@@ -98,7 +136,7 @@ static void all_results(FILE *file)
     for (int g = 0; g < plan_group_count; g++)
         for (int s = 0; s < PLAN_SIZES; s++)
             for (int e = 0; e < plan_entry_count; e++) {
-                const struct result *r = results_of(g, s, e);
+                const struct result *r = results_look(g, s, e);
                 if (!r || (!r->present && !r->failure[0]))
                     continue;
                 fputs(separator, file);
@@ -137,7 +175,7 @@ static void all_targets(FILE *file)
     fprintf(file, "\n  ]\n}\n");
 }
 
-int json_write(const char *path, bool full, int cpus, double seconds)
+int json_write(const char *path, const struct json_run *run)
 {
     char temporary[4096];
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.new", path) >= sizeof temporary)
@@ -145,7 +183,7 @@ int json_write(const char *path, bool full, int cpus, double seconds)
     FILE *file = fopen(temporary, "we");
     if (!file)
         return -errno;
-    header(file, full, cpus, seconds);
+    header(file, run);
     all_results(file);
     all_targets(file);
     int bad = ferror(file);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,6 +23,7 @@ static void become_role(const cpu_set_t *cpus, int in, int out, pid_t harness, c
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
     if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && !sched_setaffinity(0, sizeof *cpus, cpus))
         execv(argv[0], (char *const *)argv);
     _exit(127);
@@ -124,6 +126,17 @@ void process_go_on(const struct process *p)
 {
     if (p->pid)
         kill(p->pid, SIGCONT);
+}
+
+const char *process_fate(const struct process *p)
+{
+    static char words[64];
+    siginfo_t info = {0};
+    if (!p->pid || waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+        return NULL;
+    snprintf(words, sizeof words, info.si_code == CLD_EXITED ? "exited with status %d" : "was ended by signal %d",
+             info.si_status);
+    return words;
 }
 
 void process_end(struct process *p)

@@ -26,6 +26,8 @@ char *process_line(struct process *p, uint64_t deadline);
 uint64_t process_cpu(const struct process *p);
 void process_hold(const struct process *p); /* SIGSTOP; returns when it stands */
 void process_go_on(const struct process *p);
+/* Whether it has ended by itself, and then how, as a few words; NULL while it lives. */
+const char *process_fate(const struct process *p);
 void process_end(struct process *p);
 
 #endif

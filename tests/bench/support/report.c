@@ -42,14 +42,13 @@ static void row(const struct entry *entry, const struct group *group, const stru
     double batches = r->batches.count ? (double)histogram_quantile(&r->batches, 0.5) / 10 : -1;
     if (group->servers * group->clients > 1)
         snprintf(fair, sizeof fair, "%.2f", results_median(r, FIELD_FAIRNESS));
-    if (results_median(r, FIELD_PROBE) > 0)
+    if (results_median(r, FIELD_AGAINST_PROBE) >= 0 && results_median(r, FIELD_BATCH) < 1e4)
         snprintf(against, sizeof against, "%.2f", results_median(r, FIELD_AGAINST_PROBE));
     if (entry->client.language == LANGUAGE_JAVA || entry->server.language == LANGUAGE_JAVA)
         snprintf(heap, sizeof heap, "%.2f B", results_allocated_per_call(r));
     printf("  %-27s %8s %7s %8s %8s %8s %8s %8s %9s %5s %7s\n", entry->label, time_text(t[0], batches), against,
-           time_text(t[1], (double)histogram_quantile(&r->singles, 0.5)),
-           time_text(t[2], (double)histogram_quantile(&r->singles, 0.99)),
-           time_text(t[3], (double)histogram_quantile(&r->singles, 0.999)),
+           time_text(t[1], results_quantile(&r->singles, 0.5)), time_text(t[2], results_quantile(&r->singles, 0.99)),
+           time_text(t[3], results_quantile(&r->singles, 0.999)),
            time_text(t[4], results_cpu_per_call(r)), rate_text(rate, results_median(r, FIELD_RATE)),
            time_text(t[5], (double)r->longest), fair, heap);
 }
@@ -58,7 +57,7 @@ void report_case(int group, int size)
 {
     bool headed = false;
     for (int i = 0; i < plan_entry_count; i++) {
-        struct result *r = results_of(group, size, i);
+        const struct result *r = results_look(group, size, i);
         if (!r || (!r->present && !r->failure[0]))
             continue;
         if (!headed) {
@@ -77,7 +76,8 @@ void report_case(int group, int size)
 
 void report_idle(void)
 {
-    printf("\nCPU of who only waits, microseconds per second\n  %-27s %18s %24s\n", "", "server, no call", "client, no reply yet");
+    printf("\nCPU of who only waits, microseconds per second\n");
+    printf("  %-27s %18s %24s\n", "", "server, no call", "client, no reply yet");
     for (int i = 0; i < plan_entry_count; i++) {
         const struct idle *idle = results_idle(i);
         if (idle->present)
@@ -90,7 +90,7 @@ int report_targets(void)
 {
     static struct target targets[TARGETS_MOST];
     int count = targets_judge(targets), missed = 0;
-    printf("\n%-66s %9s %9s %9s\n", "Targets", "measured", "wanted", "aim");
+    printf("\n%-62s %10s %11s %9s\n", "Targets", "measured", "wanted", "aim");
     for (int i = 0; i < count; i++) {
         const struct target *t = &targets[i];
         char measured[24] = "-", wanted[24], aim[24] = "";
@@ -103,7 +103,7 @@ int report_targets(void)
         snprintf(wanted, sizeof wanted, "%s %g%s", t->at_least ? ">=" : "<=", t->bound, t->unit);
         if (t->aim >= 0)
             snprintf(aim, sizeof aim, "%g%s", t->aim, t->unit);
-        printf("%-66s %9s %9s %9s  %s\n", t->what, measured, wanted, aim, verdict);
+        printf("%-62s %10s %11s %9s  %s\n", t->what, measured, wanted, aim, verdict);
     }
     fflush(stdout);
     return missed;

@@ -23,9 +23,14 @@ struct result *results_of(int group, int size, int entry)
     return table[group][size][entry];
 }
 
+const struct result *results_look(int group, int size, int entry)
+{
+    return inside(group, size, entry) ? table[group][size][entry] : NULL;
+}
+
 const struct result *results_find(int group, int size, int entry)
 {
-    const struct result *r = inside(group, size, entry) ? table[group][size][entry] : NULL;
+    const struct result *r = results_look(group, size, entry);
     return r && r->present ? r : NULL;
 }
 
@@ -38,7 +43,12 @@ double results_slice_batch(const struct slice *slice)
 {
     if (slice->batches.count)
         return (double)histogram_quantile(&slice->batches, 0.5) / 10;
-    return (double)histogram_quantile(&slice->singles, 0.5);
+    return results_quantile(&slice->singles, 0.5);
+}
+
+double results_quantile(const struct histogram *h, double part)
+{
+    return h->count ? (double)histogram_quantile(h, part) : RESULTS_NONE;
 }
 
 void results_add(struct result *r, const struct slice *slice, double probe)
@@ -59,7 +69,7 @@ void results_add(struct result *r, const struct slice *slice, double probe)
     if (r->rounds < RESULTS_ROUNDS)
         r->round[r->rounds++] = (struct round){
             .batch = results_slice_batch(slice),
-            .single = (double)histogram_quantile(&slice->singles, 0.5),
+            .single = results_quantile(&slice->singles, 0.5),
             .rate = slice->rate,
             .fairness = slice->fairness,
             .longest = (double)slice->longest,
@@ -83,9 +93,9 @@ static double field_of(const struct round *round, enum field field)
     case FIELD_PROBE:
         return round->probe;
     case FIELD_AGAINST_PROBE:
-        return round->probe > 0 ? round->batch / round->probe : 0;
+        return round->probe > 0 && round->batch > 0 ? round->batch / round->probe : RESULTS_NONE;
     }
-    return 0;
+    return RESULTS_NONE;
 }
 
 static int ascending(const void *a, const void *b)
@@ -94,9 +104,9 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, int count)
+static double median(double *values, int count, int rounds)
 {
-    if (!count)
+    if (!count || 2 * count < rounds)
         return RESULTS_NONE;
     qsort(values, (size_t)count, sizeof *values, ascending);
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
@@ -105,9 +115,13 @@ static double median(double *values, int count)
 double results_median(const struct result *r, enum field field)
 {
     double values[RESULTS_ROUNDS];
-    for (int i = 0; r && i < r->rounds; i++)
-        values[i] = field_of(&r->round[i], field);
-    return median(values, r ? r->rounds : 0);
+    int count = 0;
+    for (int i = 0; r && i < r->rounds; i++) {
+        double value = field_of(&r->round[i], field);
+        if (value >= 0)
+            values[count++] = value;
+    }
+    return median(values, count, r ? r->rounds : 0);
 }
 
 double results_ratio(const struct result *a, const struct result *b, enum field field)
@@ -115,11 +129,11 @@ double results_ratio(const struct result *a, const struct result *b, enum field 
     double values[RESULTS_ROUNDS];
     int count = 0;
     for (int i = 0; a && b && i < a->rounds && i < b->rounds; i++) {
-        double below = field_of(&b->round[i], field);
-        if (below > 0)
-            values[count++] = field_of(&a->round[i], field) / below;
+        double above = field_of(&a->round[i], field), below = field_of(&b->round[i], field);
+        if (above >= 0 && below > 0)
+            values[count++] = above / below;
     }
-    return median(values, count);
+    return median(values, count, a && b ? a->rounds : 0);
 }
 
 double results_least(const struct result *r, enum field field)
@@ -127,7 +141,7 @@ double results_least(const struct result *r, enum field field)
     double least = RESULTS_NONE;
     for (int i = 0; r && i < r->rounds; i++) {
         double value = field_of(&r->round[i], field);
-        if (i == 0 || value < least)
+        if (value >= 0 && (least < 0 || value < least))
             least = value;
     }
     return least;

@@ -11,12 +11,13 @@
 #include "session.h"
 
 #define RESULTS_ROUNDS 32
+/* What was not measured. It is never 0: a 0 would make any "at most" come true. */
 #define RESULTS_NONE (-1.0)
 
 struct round {
     double batch; /* median of batches, nanoseconds per call; of single calls where there are no batches */
     double single, rate, fairness, longest;
-    double probe; /* cache line there and back just before and after, nanoseconds; 0: not probed */
+    double probe; /* cache line there and back just before and after, nanoseconds */
 };
 
 struct result {
@@ -38,14 +39,20 @@ enum field { FIELD_BATCH, FIELD_SINGLE, FIELD_RATE, FIELD_FAIRNESS, FIELD_LONGES
 
 /* Made on first use; NULL only when there is no memory. */
 struct result *results_of(int group, int size, int entry);
+/* The same without making it; NULL where nothing was tried. */
+const struct result *results_look(int group, int size, int entry);
 /* The same if it holds at least one slice, else NULL. */
 const struct result *results_find(int group, int size, int entry);
 void results_add(struct result *r, const struct slice *slice, double probe);
 double results_slice_batch(const struct slice *slice);
+double results_quantile(const struct histogram *h, double part); /* RESULTS_NONE of an empty one */
 
-/* Median over the rounds; RESULTS_NONE when there is nothing. */
+/*
+ * Median over the rounds that have the field. RESULTS_NONE when fewer than half of all rounds have it, so that one lucky
+ * round does not speak for a run.
+ */
 double results_median(const struct result *r, enum field field);
-/* Median over the rounds of a's field / b's field in the same round. */
+/* The same of a's field / b's field within each round. */
 double results_ratio(const struct result *a, const struct result *b, enum field field);
 double results_least(const struct result *r, enum field field);
 double results_cpu_per_call(const struct result *r); /* nanoseconds, both processes */

@@ -27,14 +27,20 @@ __attribute__((format(printf, 2, 3))) static int failed(struct session *s, const
     return -1;
 }
 
-/* A role that does not answer: what its process, or the server behind it, has said last. */
+/* A role that does not answer: what it, or a server behind it, has said or suffered last. */
 static int silent(struct session *s, struct process *p, const char *line)
 {
-    char words[200];
-    for (int i = -1; i < s->group->servers && (!line || strncmp(line, "fail", 4)); i++)
-        line = process_line(i < 0 ? p : &s->servers[i], 0);
-    snprintf(words, sizeof words, "%s", line ? line : "no answer");
-    return failed(s, "%s", words);
+    for (int i = -1; i < s->group->servers; i++) {
+        struct process *suspect = i < 0 ? p : &s->servers[i];
+        if (!line || strncmp(line, "fail", 4))
+            line = process_line(suspect, 0);
+        if (line && !strncmp(line, "fail", 4))
+            return failed(s, "%s", line);
+        const char *fate = process_fate(suspect);
+        if (fate)
+            return failed(s, "a %s %s", i < 0 ? "role" : "server", fate);
+    }
+    return failed(s, "no answer in time");
 }
 
 static int start(struct session *s, struct process *p, bool is_server, const char *third, int fourth)
@@ -46,6 +52,8 @@ static int start(struct session *s, struct process *p, bool is_server, const cha
     const char *argv[] = {session_programs[side->language], is_server ? "server" : "client", side->contender, third,
                           number, NULL};
     cpus_for(s->group->placement, is_server, &cpus);
+    /* A process sees its own CPUs only; whether its peer shares them, a contender may ask here. */
+    setenv("TETRAPYLON_BENCH_PLACEMENT", s->group->placement == PLACE_ONE ? "shared" : "apart", 1);
     int error = process_start(p, &cpus, argv);
     return error ? failed(s, "cannot start %s: %s", argv[0], strerror(-error)) : 0;
 }
@@ -122,16 +130,18 @@ static void add_counts(struct histogram *h, const char *line, const char *key)
     }
 }
 
-/* The heap that a server in Java has used so far, by all its threads that serve. */
-static uint64_t server_allocated(struct session *s)
+/* The heap that servers in Java have used so far, by all their threads that serve. No answer is a failure, never 0. */
+static int server_allocated(struct session *s, uint64_t *sum)
 {
-    uint64_t sum = 0;
+    *sum = 0;
     for (int i = 0; s->entry->server.language == LANGUAGE_JAVA && i < s->group->servers; i++) {
-        char *line = process_say(&s->servers[i], "stat\n") ? NULL
-                                                            : process_line(&s->servers[i], clock_now() + ANSWER_TIME);
-        sum += line ? number_of(line, "allocated=") : 0;
+        struct process *p = &s->servers[i];
+        char *line = process_say(p, "stat\n") ? NULL : process_line(p, clock_now() + ANSWER_TIME);
+        if (!line || strncmp(line, "stat ", 5))
+            return silent(s, p, line);
+        *sum += number_of(line, "allocated=");
     }
-    return sum;
+    return 0;
 }
 
 static uint64_t server_cpu(const struct session *s)
@@ -170,6 +180,8 @@ static void take(struct slice *slice, const char *line, double *slowest)
     slice->wrong += number_of(line, " wrong=");
     if (longest > slice->longest)
         slice->longest = longest;
+    if (span > slice->span)
+        slice->span = span;
     if (*slowest < 0 || rate < *slowest)
         *slowest = rate;
 }
@@ -178,7 +190,10 @@ int session_run(struct session *s, const struct slice_plan *plan, struct slice *
 {
     *slice = (struct slice){0};
     hold(s, false);
-    uint64_t cpu = server_cpu(s), allocated = server_allocated(s);
+    uint64_t allocated_before, allocated_after;
+    if (server_allocated(s, &allocated_before))
+        return -1;
+    uint64_t cpu = server_cpu(s), before = clock_now();
     uint64_t start_time = clock_now() + 2 * MILLISECOND + (uint64_t)s->client_count * MILLISECOND / 2;
     uint64_t deadline = start_time + plan->batch_time + plan->single_time + ANSWER_TIME;
     double slowest = -1;
@@ -191,8 +206,13 @@ int session_run(struct session *s, const struct slice_plan *plan, struct slice *
         take(slice, line, &slowest);
     }
     slice->server_cpu = server_cpu(s) - cpu;
-    slice->server_allocated = server_allocated(s) - allocated;
+    slice->wall = clock_now() - before;
+    if (server_allocated(s, &allocated_after))
+        return -1;
+    slice->server_allocated = allocated_after - allocated_before;
     slice->fairness = slice->rate > 0 ? slowest * s->client_count / slice->rate : 0;
+    if (!plan->batch_time) /* neither is to be had of paced calls */
+        slice->rate = slice->fairness = -1;
     hold(s, true);
     return slice->wrong ? failed(s, "%" PRIu64 " replies were wrong", slice->wrong) : 0;
 }
@@ -203,6 +223,9 @@ int session_idle(struct session *s, uint64_t time, double *server, double *clien
     static struct slice ignored;
     if (session_run(s, &plan, &ignored))
         return -1;
+    /* A JVM goes on compiling for a while after a burst of calls. */
+    if (s->entry->server.language == LANGUAGE_JAVA)
+        clock_sleep_until(clock_now() + 300 * MILLISECOND);
     uint64_t cpu = server_cpu(s), before = clock_now();
     clock_sleep_until(before + time);
     *server = (double)(server_cpu(s) - cpu) * 1e6 / (double)(clock_now() - before);
@@ -233,10 +256,10 @@ int session_idle(struct session *s, uint64_t time, double *server, double *clien
 
 void session_end(struct session *s)
 {
-    for (int i = 0; i < s->client_count; i++)
-        process_end(&s->clients[i]);
     for (int i = 0; i < PLAN_SERVERS; i++)
         process_end(&s->servers[i]);
+    for (int i = 0; i < s->client_count; i++)
+        process_end(&s->clients[i]);
     s->client_count = 0;
     s->alive = false;
 }

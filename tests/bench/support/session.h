@@ -32,9 +32,11 @@ struct slice_plan {
 /* What one slice showed. Times in nanoseconds, allocation in bytes of Java heap. */
 struct slice {
     uint64_t calls; /* all that were made */
-    double rate;    /* calls per second of all clients in the batch part */
-    double fairness; /* the slowest client's rate / the mean */
+    double rate;    /* calls per second of all clients in the batch part; negative when there is none */
+    double fairness; /* the slowest client's rate / the mean; likewise */
     uint64_t longest, checked, wrong;
+    uint64_t span; /* of the longest batch part of a client */
+    uint64_t wall; /* between the two readings that make server_cpu */
     uint64_t client_cpu, server_cpu;
     uint64_t client_allocated, client_batch_calls, server_allocated;
     struct histogram batches, singles; /* tenths of a nanosecond; nanoseconds */

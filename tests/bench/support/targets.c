@@ -44,8 +44,8 @@ static void one_client(struct judging *j)
     const struct result *hot = find("two", B8, "ours-c-c"), *free_hot = find("unpinned", B8, "ours-c-c");
     double hot_probe = results_median(hot, FIELD_AGAINST_PROBE), free_probe = results_median(free_hot, FIELD_AGAINST_PROBE);
     add(j, "8 B, two CPUs: batches / cache line", hot_probe, false, 2.0, 1.4, "");
-    add(j, "8 B, two CPUs: p99.9", hot ? (double)histogram_quantile(&hot->singles, 0.999) / 1e3 : -1, false, 1, NO_AIM,
-        " us");
+    add(j, "8 B, two CPUs: p99.9", hot && hot->singles.count ? results_quantile(&hot->singles, 0.999) / 1e3 : RESULTS_NONE,
+        false, 1, NO_AIM, " us");
     add(j, "8 B, one CPU: batches / raw futex", ratio("one", B8, "ours-c-c", "futex", FIELD_BATCH), false, 1.0, 0.7, "");
     add(j, "8 B, one CPU: batches / seqpacket", ratio("one", B8, "ours-c-c", "seqpacket", FIELD_BATCH), false, 0.6,
         NO_AIM, "");
@@ -72,7 +72,7 @@ static void many(struct judging *j)
         snprintf(what, sizeof what, "%s: slowest pair / mean", pairs[i][1]);
         add(j, what, results_median(r, FIELD_FAIRNESS), true, 0.5, NO_AIM, "");
         snprintf(what, sizeof what, "%s: longest wait", pairs[i][1]);
-        add(j, what, r ? (double)r->longest / 1e6 : -1, false, 20, NO_AIM, " ms");
+        add(j, what, r && r->calls ? (double)r->longest / 1e6 : RESULTS_NONE, false, 20, NO_AIM, " ms");
     }
     add(j, "8 clients: calls/s / seqpacket's", ratio("clients-8", B8, "ours-c-c", "seqpacket", FIELD_RATE), true, 8,
         NO_AIM, "");
@@ -98,7 +98,7 @@ static void java(struct judging *j)
         snprintf(what, sizeof what, "Java-Java / C-C: %s", cases[i].name);
         add(j, what, ratio(cases[i].group, cases[i].size, "ours-java-java", "ours-c-c", FIELD_BATCH), false, 1.4, NO_AIM,
             "");
-        if (r && strcmp(cases[i].group, "paced") && results_allocated_per_call(r) > heap)
+        if (r && r->calls && strcmp(cases[i].group, "paced") && results_allocated_per_call(r) > heap)
             heap = results_allocated_per_call(r);
     }
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -110,6 +111,23 @@ void mm_start_asleep(struct mm_call *call, long system_call)
 {
     mm_start(call);
     observe_asleep_in(call->id, system_call);
+}
+
+void mm_start_asleep_sending(struct mm_call *call)
+{
+    mm_start(call);
+    observe_asleep_in_either(call->id, SYS_sendmsg, SYS_sendto);
+}
+
+void mm_cancel(struct mm_call *call)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    (void)call;
+    SKIP("a thread is cancelled");
+#else
+    CHECK_EQ(pthread_cancel(call->thread), 0);
+    CHECK_EQ(pthread_join(call->thread, NULL), 0);
+#endif
 }
 
 long mm_join(struct mm_call *call)

@@ -53,6 +53,10 @@ long mm_run_take(struct mm_call *call); /* into nowhere: only the result counts 
 /* Starts it; the second waits until it sleeps in this system call. */
 void mm_start(struct mm_call *call);
 void mm_start_asleep(struct mm_call *call, long system_call);
+/* The same for a call that sends: which of two system calls it is depends on the message. */
+void mm_start_asleep_sending(struct mm_call *call);
+/* Cancels the thread and waits for its end. Skips the case under AddressSanitizer, which loses track of such a stack. */
+void mm_cancel(struct mm_call *call);
 /* Waits for its end; returns the result. */
 long mm_join(struct mm_call *call);
 

@@ -54,6 +54,12 @@ void observe_asleep_in(pid_t thread, long system_call)
         pause_a_little();
 }
 
+void observe_asleep_in_either(pid_t thread, long one, long other)
+{
+    while (!is_asleep_in(thread, one) && !is_asleep_in(thread, other))
+        pause_a_little();
+}
+
 int observe_descriptors(void)
 {
     DIR *directory = opendir("/proc/self/fd");

@@ -10,6 +10,7 @@
 
 /* Waits until the thread sleeps in the system call of this number (SYS_accept4 ...). The thread may be of any process. */
 void observe_asleep_in(pid_t thread, long system_call);
+void observe_asleep_in_either(pid_t thread, long one, long other);
 
 /* How many descriptors this process has open. */
 int observe_descriptors(void);

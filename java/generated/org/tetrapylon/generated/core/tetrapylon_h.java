@@ -23,6 +23,150 @@ public class tetrapylon_h extends tetrapylon_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
+    private static final int TPY_ADMIT_USER = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_ADMIT_USER 0
+     * }
+     */
+    public static int TPY_ADMIT_USER() {
+        return TPY_ADMIT_USER;
+    }
+    private static final int TPY_ADMIT_PROCESS = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_ADMIT_PROCESS 1
+     * }
+     */
+    public static int TPY_ADMIT_PROCESS() {
+        return TPY_ADMIT_PROCESS;
+    }
+    private static final int TPY_ADMIT_ALL = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_ADMIT_ALL 2
+     * }
+     */
+    public static int TPY_ADMIT_ALL() {
+        return TPY_ADMIT_ALL;
+    }
+    private static final int TPY_FD_READ = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_READ 1
+     * }
+     */
+    public static int TPY_FD_READ() {
+        return TPY_FD_READ;
+    }
+    private static final int TPY_FD_WRITE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_WRITE 2
+     * }
+     */
+    public static int TPY_FD_WRITE() {
+        return TPY_FD_WRITE;
+    }
+    private static final int TPY_FD_APPEND = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_APPEND 4
+     * }
+     */
+    public static int TPY_FD_APPEND() {
+        return TPY_FD_APPEND;
+    }
+    private static final int TPY_FD_TRUNCATE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_TRUNCATE 8
+     * }
+     */
+    public static int TPY_FD_TRUNCATE() {
+        return TPY_FD_TRUNCATE;
+    }
+    private static final int TPY_FD_CREATE = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_CREATE 16
+     * }
+     */
+    public static int TPY_FD_CREATE() {
+        return TPY_FD_CREATE;
+    }
+    private static final int TPY_FD_CREATE_NEW = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_CREATE_NEW 32
+     * }
+     */
+    public static int TPY_FD_CREATE_NEW() {
+        return TPY_FD_CREATE_NEW;
+    }
+    private static final int TPY_FD_READABLE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_READABLE 1
+     * }
+     */
+    public static int TPY_FD_READABLE() {
+        return TPY_FD_READABLE;
+    }
+    private static final int TPY_FD_WRITABLE = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_WRITABLE 4
+     * }
+     */
+    public static int TPY_FD_WRITABLE() {
+        return TPY_FD_WRITABLE;
+    }
+    private static final int TPY_FD_ERROR = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_ERROR 8
+     * }
+     */
+    public static int TPY_FD_ERROR() {
+        return TPY_FD_ERROR;
+    }
+    private static final int TPY_FD_HANGUP = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_HANGUP 16
+     * }
+     */
+    public static int TPY_FD_HANGUP() {
+        return TPY_FD_HANGUP;
+    }
+    private static final int TPY_FD_PEER_CLOSED = (int)8192L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_PEER_CLOSED 8192
+     * }
+     */
+    public static int TPY_FD_PEER_CLOSED() {
+        return TPY_FD_PEER_CLOSED;
+    }
+    private static final int TPY_FD_ONCE = (int)1073741824L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_ONCE 1073741824
+     * }
+     */
+    public static int TPY_FD_ONCE() {
+        return TPY_FD_ONCE;
+    }
+    private static final int TPY_FD_EVENTS_MAX = (int)64L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_EVENTS_MAX 64
+     * }
+     */
+    public static int TPY_FD_EVENTS_MAX() {
+        return TPY_FD_EVENTS_MAX;
+    }
 
     private static class tpy_version {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -80,6 +224,1891 @@ public class tetrapylon_h extends tetrapylon_h$shared {
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
+    }
+
+    private static class tpy_priority_set {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_priority_set");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_priority_set(int priority)
+     * }
+     */
+    public static FunctionDescriptor tpy_priority_set$descriptor() {
+        return tpy_priority_set.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_priority_set(int priority)
+     * }
+     */
+    public static MethodHandle tpy_priority_set$handle() {
+        return tpy_priority_set.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_priority_set(int priority)
+     * }
+     */
+    public static MemorySegment tpy_priority_set$address() {
+        return tpy_priority_set.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_priority_set(int priority)
+     * }
+     */
+    public static int tpy_priority_set(int priority) {
+        var mh$ = tpy_priority_set.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_priority_set", priority);
+            }
+            return (int)mh$.invokeExact(priority);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_priority_get {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_priority_get");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_priority_get()
+     * }
+     */
+    public static FunctionDescriptor tpy_priority_get$descriptor() {
+        return tpy_priority_get.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_priority_get()
+     * }
+     */
+    public static MethodHandle tpy_priority_get$handle() {
+        return tpy_priority_get.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_priority_get()
+     * }
+     */
+    public static MemorySegment tpy_priority_get$address() {
+        return tpy_priority_get.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_priority_get()
+     * }
+     */
+    public static int tpy_priority_get() {
+        var mh$ = tpy_priority_get.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_priority_get");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_thread_interrupt {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_thread_interrupt");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_thread_interrupt(int thread)
+     * }
+     */
+    public static FunctionDescriptor tpy_thread_interrupt$descriptor() {
+        return tpy_thread_interrupt.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_thread_interrupt(int thread)
+     * }
+     */
+    public static MethodHandle tpy_thread_interrupt$handle() {
+        return tpy_thread_interrupt.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_thread_interrupt(int thread)
+     * }
+     */
+    public static MemorySegment tpy_thread_interrupt$address() {
+        return tpy_thread_interrupt.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_thread_interrupt(int thread)
+     * }
+     */
+    public static int tpy_thread_interrupt(int thread) {
+        var mh$ = tpy_thread_interrupt.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_thread_interrupt", thread);
+            }
+            return (int)mh$.invokeExact(thread);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_thread_interrupted {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_thread_interrupted");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_thread_interrupted()
+     * }
+     */
+    public static FunctionDescriptor tpy_thread_interrupted$descriptor() {
+        return tpy_thread_interrupted.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_thread_interrupted()
+     * }
+     */
+    public static MethodHandle tpy_thread_interrupted$handle() {
+        return tpy_thread_interrupted.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_thread_interrupted()
+     * }
+     */
+    public static MemorySegment tpy_thread_interrupted$address() {
+        return tpy_thread_interrupted.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_thread_interrupted()
+     * }
+     */
+    public static int tpy_thread_interrupted() {
+        var mh$ = tpy_thread_interrupted.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_thread_interrupted");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_thread_number_self {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_thread_number_self");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_thread_number_self()
+     * }
+     */
+    public static FunctionDescriptor tpy_thread_number_self$descriptor() {
+        return tpy_thread_number_self.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_thread_number_self()
+     * }
+     */
+    public static MethodHandle tpy_thread_number_self$handle() {
+        return tpy_thread_number_self.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_thread_number_self()
+     * }
+     */
+    public static MemorySegment tpy_thread_number_self$address() {
+        return tpy_thread_number_self.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_thread_number_self()
+     * }
+     */
+    public static int tpy_thread_number_self() {
+        var mh$ = tpy_thread_number_self.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_thread_number_self");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_channel_admit {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_channel_admit");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_channel_admit(int chid, int whom)
+     * }
+     */
+    public static FunctionDescriptor tpy_channel_admit$descriptor() {
+        return tpy_channel_admit.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_channel_admit(int chid, int whom)
+     * }
+     */
+    public static MethodHandle tpy_channel_admit$handle() {
+        return tpy_channel_admit.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_channel_admit(int chid, int whom)
+     * }
+     */
+    public static MemorySegment tpy_channel_admit$address() {
+        return tpy_channel_admit.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_channel_admit(int chid, int whom)
+     * }
+     */
+    public static int tpy_channel_admit(int chid, int whom) {
+        var mh$ = tpy_channel_admit.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_channel_admit", chid, whom);
+            }
+            return (int)mh$.invokeExact(chid, whom);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_channel_grace {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_channel_grace");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_channel_grace(int chid, long nanoseconds)
+     * }
+     */
+    public static FunctionDescriptor tpy_channel_grace$descriptor() {
+        return tpy_channel_grace.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_channel_grace(int chid, long nanoseconds)
+     * }
+     */
+    public static MethodHandle tpy_channel_grace$handle() {
+        return tpy_channel_grace.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_channel_grace(int chid, long nanoseconds)
+     * }
+     */
+    public static MemorySegment tpy_channel_grace$address() {
+        return tpy_channel_grace.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_channel_grace(int chid, long nanoseconds)
+     * }
+     */
+    public static int tpy_channel_grace(int chid, long nanoseconds) {
+        var mh$ = tpy_channel_grace.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_channel_grace", chid, nanoseconds);
+            }
+            return (int)mh$.invokeExact(chid, nanoseconds);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_open {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_open");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_open(const char *path, int how)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_open$descriptor() {
+        return tpy_fd_open.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_open(const char *path, int how)
+     * }
+     */
+    public static MethodHandle tpy_fd_open$handle() {
+        return tpy_fd_open.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_open(const char *path, int how)
+     * }
+     */
+    public static MemorySegment tpy_fd_open$address() {
+        return tpy_fd_open.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_open(const char *path, int how)
+     * }
+     */
+    public static int tpy_fd_open(MemorySegment path, int how) {
+        var mh$ = tpy_fd_open.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_open", path, how);
+            }
+            return (int)mh$.invokeExact(path, how);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_how {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_how");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_how(int fd)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_how$descriptor() {
+        return tpy_fd_how.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_how(int fd)
+     * }
+     */
+    public static MethodHandle tpy_fd_how$handle() {
+        return tpy_fd_how.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_how(int fd)
+     * }
+     */
+    public static MemorySegment tpy_fd_how$address() {
+        return tpy_fd_how.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_how(int fd)
+     * }
+     */
+    public static int tpy_fd_how(int fd) {
+        var mh$ = tpy_fd_how.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_how", fd);
+            }
+            return (int)mh$.invokeExact(fd);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_memory {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER,
+            tetrapylon_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_memory");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_memory(const char *name, int64_t size)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_memory$descriptor() {
+        return tpy_fd_memory.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_memory(const char *name, int64_t size)
+     * }
+     */
+    public static MethodHandle tpy_fd_memory$handle() {
+        return tpy_fd_memory.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_memory(const char *name, int64_t size)
+     * }
+     */
+    public static MemorySegment tpy_fd_memory$address() {
+        return tpy_fd_memory.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_memory(const char *name, int64_t size)
+     * }
+     */
+    public static int tpy_fd_memory(MemorySegment name, long size) {
+        var mh$ = tpy_fd_memory.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_memory", name, size);
+            }
+            return (int)mh$.invokeExact(name, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_pipe {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_pipe");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_pipe(int fds[2])
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_pipe$descriptor() {
+        return tpy_fd_pipe.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_pipe(int fds[2])
+     * }
+     */
+    public static MethodHandle tpy_fd_pipe$handle() {
+        return tpy_fd_pipe.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_pipe(int fds[2])
+     * }
+     */
+    public static MemorySegment tpy_fd_pipe$address() {
+        return tpy_fd_pipe.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_pipe(int fds[2])
+     * }
+     */
+    public static int tpy_fd_pipe(MemorySegment fds) {
+        var mh$ = tpy_fd_pipe.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_pipe", fds);
+            }
+            return (int)mh$.invokeExact(fds);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_counter {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_counter");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_counter()
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_counter$descriptor() {
+        return tpy_fd_counter.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_counter()
+     * }
+     */
+    public static MethodHandle tpy_fd_counter$handle() {
+        return tpy_fd_counter.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_counter()
+     * }
+     */
+    public static MemorySegment tpy_fd_counter$address() {
+        return tpy_fd_counter.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_counter()
+     * }
+     */
+    public static int tpy_fd_counter() {
+        var mh$ = tpy_fd_counter.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_counter");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_duplicate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_duplicate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_duplicate(int fd)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_duplicate$descriptor() {
+        return tpy_fd_duplicate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_duplicate(int fd)
+     * }
+     */
+    public static MethodHandle tpy_fd_duplicate$handle() {
+        return tpy_fd_duplicate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_duplicate(int fd)
+     * }
+     */
+    public static MemorySegment tpy_fd_duplicate$address() {
+        return tpy_fd_duplicate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_duplicate(int fd)
+     * }
+     */
+    public static int tpy_fd_duplicate(int fd) {
+        var mh$ = tpy_fd_duplicate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_duplicate", fd);
+            }
+            return (int)mh$.invokeExact(fd);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_close {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_close");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_close(int fd)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_close$descriptor() {
+        return tpy_fd_close.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_close(int fd)
+     * }
+     */
+    public static MethodHandle tpy_fd_close$handle() {
+        return tpy_fd_close.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_close(int fd)
+     * }
+     */
+    public static MemorySegment tpy_fd_close$address() {
+        return tpy_fd_close.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_close(int fd)
+     * }
+     */
+    public static int tpy_fd_close(int fd) {
+        var mh$ = tpy_fd_close.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_close", fd);
+            }
+            return (int)mh$.invokeExact(fd);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_read {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER,
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_read");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_read(int fd, void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_read$descriptor() {
+        return tpy_fd_read.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_read(int fd, void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static MethodHandle tpy_fd_read$handle() {
+        return tpy_fd_read.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_read(int fd, void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static MemorySegment tpy_fd_read$address() {
+        return tpy_fd_read.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_read(int fd, void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static long tpy_fd_read(int fd, MemorySegment bytes, long size, long position, int wait) {
+        var mh$ = tpy_fd_read.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_read", fd, bytes, size, position, wait);
+            }
+            return (long)mh$.invokeExact(fd, bytes, size, position, wait);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_write {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER,
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_write");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_write(int fd, const void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_write$descriptor() {
+        return tpy_fd_write.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_write(int fd, const void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static MethodHandle tpy_fd_write$handle() {
+        return tpy_fd_write.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_write(int fd, const void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static MemorySegment tpy_fd_write$address() {
+        return tpy_fd_write.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * ssize_t tpy_fd_write(int fd, const void *bytes, size_t size, int64_t position, int wait)
+     * }
+     */
+    public static long tpy_fd_write(int fd, MemorySegment bytes, long size, long position, int wait) {
+        var mh$ = tpy_fd_write.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_write", fd, bytes, size, position, wait);
+            }
+            return (long)mh$.invokeExact(fd, bytes, size, position, wait);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t tpy_fd_size(int fd)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_size$descriptor() {
+        return tpy_fd_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t tpy_fd_size(int fd)
+     * }
+     */
+    public static MethodHandle tpy_fd_size$handle() {
+        return tpy_fd_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t tpy_fd_size(int fd)
+     * }
+     */
+    public static MemorySegment tpy_fd_size$address() {
+        return tpy_fd_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t tpy_fd_size(int fd)
+     * }
+     */
+    public static long tpy_fd_size(int fd) {
+        var mh$ = tpy_fd_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_size", fd);
+            }
+            return (long)mh$.invokeExact(fd);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_resize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_resize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_resize(int fd, int64_t size)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_resize$descriptor() {
+        return tpy_fd_resize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_resize(int fd, int64_t size)
+     * }
+     */
+    public static MethodHandle tpy_fd_resize$handle() {
+        return tpy_fd_resize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_resize(int fd, int64_t size)
+     * }
+     */
+    public static MemorySegment tpy_fd_resize$address() {
+        return tpy_fd_resize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_resize(int fd, int64_t size)
+     * }
+     */
+    public static int tpy_fd_resize(int fd, long size) {
+        var mh$ = tpy_fd_resize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_resize", fd, size);
+            }
+            return (int)mh$.invokeExact(fd, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_map {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_map");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t tpy_fd_map(int fd, int64_t offset, int64_t size, int how, int shared)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_map$descriptor() {
+        return tpy_fd_map.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t tpy_fd_map(int fd, int64_t offset, int64_t size, int how, int shared)
+     * }
+     */
+    public static MethodHandle tpy_fd_map$handle() {
+        return tpy_fd_map.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t tpy_fd_map(int fd, int64_t offset, int64_t size, int how, int shared)
+     * }
+     */
+    public static MemorySegment tpy_fd_map$address() {
+        return tpy_fd_map.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t tpy_fd_map(int fd, int64_t offset, int64_t size, int how, int shared)
+     * }
+     */
+    public static long tpy_fd_map(int fd, long offset, long size, int how, int shared) {
+        var mh$ = tpy_fd_map.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_map", fd, offset, size, how, shared);
+            }
+            return (long)mh$.invokeExact(fd, offset, size, how, shared);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_unmap {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_LONG,
+            tetrapylon_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_unmap");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_unmap(int64_t address, int64_t size)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_unmap$descriptor() {
+        return tpy_fd_unmap.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_unmap(int64_t address, int64_t size)
+     * }
+     */
+    public static MethodHandle tpy_fd_unmap$handle() {
+        return tpy_fd_unmap.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_unmap(int64_t address, int64_t size)
+     * }
+     */
+    public static MemorySegment tpy_fd_unmap$address() {
+        return tpy_fd_unmap.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_unmap(int64_t address, int64_t size)
+     * }
+     */
+    public static int tpy_fd_unmap(long address, long size) {
+        var mh$ = tpy_fd_unmap.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_unmap", address, size);
+            }
+            return (int)mh$.invokeExact(address, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_page_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_page_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_page_size()
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_page_size$descriptor() {
+        return tpy_fd_page_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_page_size()
+     * }
+     */
+    public static MethodHandle tpy_fd_page_size$handle() {
+        return tpy_fd_page_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_page_size()
+     * }
+     */
+    public static MemorySegment tpy_fd_page_size$address() {
+        return tpy_fd_page_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_page_size()
+     * }
+     */
+    public static int tpy_fd_page_size() {
+        var mh$ = tpy_fd_page_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_page_size");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_peer {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_peer");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_peer(int fd, struct tpy_fd_peer *peer)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_peer$descriptor() {
+        return tpy_fd_peer.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_peer(int fd, struct tpy_fd_peer *peer)
+     * }
+     */
+    public static MethodHandle tpy_fd_peer$handle() {
+        return tpy_fd_peer.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_peer(int fd, struct tpy_fd_peer *peer)
+     * }
+     */
+    public static MemorySegment tpy_fd_peer$address() {
+        return tpy_fd_peer.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_peer(int fd, struct tpy_fd_peer *peer)
+     * }
+     */
+    public static int tpy_fd_peer(int fd, MemorySegment peer) {
+        var mh$ = tpy_fd_peer.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_peer", fd, peer);
+            }
+            return (int)mh$.invokeExact(fd, peer);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_shutdown {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_shutdown");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_shutdown(int fd, int how)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_shutdown$descriptor() {
+        return tpy_fd_shutdown.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_shutdown(int fd, int how)
+     * }
+     */
+    public static MethodHandle tpy_fd_shutdown$handle() {
+        return tpy_fd_shutdown.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_shutdown(int fd, int how)
+     * }
+     */
+    public static MemorySegment tpy_fd_shutdown$address() {
+        return tpy_fd_shutdown.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_shutdown(int fd, int how)
+     * }
+     */
+    public static int tpy_fd_shutdown(int fd, int how) {
+        var mh$ = tpy_fd_shutdown.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_shutdown", fd, how);
+            }
+            return (int)mh$.invokeExact(fd, how);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_send_room {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_send_room");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_send_room(int fd, int bytes)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_send_room$descriptor() {
+        return tpy_fd_send_room.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_send_room(int fd, int bytes)
+     * }
+     */
+    public static MethodHandle tpy_fd_send_room$handle() {
+        return tpy_fd_send_room.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_send_room(int fd, int bytes)
+     * }
+     */
+    public static MemorySegment tpy_fd_send_room$address() {
+        return tpy_fd_send_room.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_send_room(int fd, int bytes)
+     * }
+     */
+    public static int tpy_fd_send_room(int fd, int bytes) {
+        var mh$ = tpy_fd_send_room.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_send_room", fd, bytes);
+            }
+            return (int)mh$.invokeExact(fd, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_blocking {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_blocking");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_blocking(int fd, int blocking)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_blocking$descriptor() {
+        return tpy_fd_blocking.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_blocking(int fd, int blocking)
+     * }
+     */
+    public static MethodHandle tpy_fd_blocking$handle() {
+        return tpy_fd_blocking.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_blocking(int fd, int blocking)
+     * }
+     */
+    public static MemorySegment tpy_fd_blocking$address() {
+        return tpy_fd_blocking.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_blocking(int fd, int blocking)
+     * }
+     */
+    public static int tpy_fd_blocking(int fd, int blocking) {
+        var mh$ = tpy_fd_blocking.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_blocking", fd, blocking);
+            }
+            return (int)mh$.invokeExact(fd, blocking);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_poll {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_poll");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_poll(int fd, int events, int64_t timeout)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_poll$descriptor() {
+        return tpy_fd_poll.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_poll(int fd, int events, int64_t timeout)
+     * }
+     */
+    public static MethodHandle tpy_fd_poll$handle() {
+        return tpy_fd_poll.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_poll(int fd, int events, int64_t timeout)
+     * }
+     */
+    public static MemorySegment tpy_fd_poll$address() {
+        return tpy_fd_poll.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_poll(int fd, int events, int64_t timeout)
+     * }
+     */
+    public static int tpy_fd_poll(int fd, int events, long timeout) {
+        var mh$ = tpy_fd_poll.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_poll", fd, events, timeout);
+            }
+            return (int)mh$.invokeExact(fd, events, timeout);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_watcher {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_watcher");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_watcher()
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_watcher$descriptor() {
+        return tpy_fd_watcher.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_watcher()
+     * }
+     */
+    public static MethodHandle tpy_fd_watcher$handle() {
+        return tpy_fd_watcher.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_watcher()
+     * }
+     */
+    public static MemorySegment tpy_fd_watcher$address() {
+        return tpy_fd_watcher.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_watcher()
+     * }
+     */
+    public static int tpy_fd_watcher() {
+        var mh$ = tpy_fd_watcher.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_watcher");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_watch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_watch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_watch(int watcher, int fd, int events, int64_t key)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_watch$descriptor() {
+        return tpy_fd_watch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_watch(int watcher, int fd, int events, int64_t key)
+     * }
+     */
+    public static MethodHandle tpy_fd_watch$handle() {
+        return tpy_fd_watch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_watch(int watcher, int fd, int events, int64_t key)
+     * }
+     */
+    public static MemorySegment tpy_fd_watch$address() {
+        return tpy_fd_watch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_watch(int watcher, int fd, int events, int64_t key)
+     * }
+     */
+    public static int tpy_fd_watch(int watcher, int fd, int events, long key) {
+        var mh$ = tpy_fd_watch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_watch", watcher, fd, events, key);
+            }
+            return (int)mh$.invokeExact(watcher, fd, events, key);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_wait {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_wait");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_wait(int watcher, struct tpy_fd_event *events, int room, int64_t timeout)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_wait$descriptor() {
+        return tpy_fd_wait.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_wait(int watcher, struct tpy_fd_event *events, int room, int64_t timeout)
+     * }
+     */
+    public static MethodHandle tpy_fd_wait$handle() {
+        return tpy_fd_wait.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_wait(int watcher, struct tpy_fd_event *events, int room, int64_t timeout)
+     * }
+     */
+    public static MemorySegment tpy_fd_wait$address() {
+        return tpy_fd_wait.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_wait(int watcher, struct tpy_fd_event *events, int room, int64_t timeout)
+     * }
+     */
+    public static int tpy_fd_wait(int watcher, MemorySegment events, int room, long timeout) {
+        var mh$ = tpy_fd_wait.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_wait", watcher, events, room, timeout);
+            }
+            return (int)mh$.invokeExact(watcher, events, room, timeout);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_wakeable {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_wakeable");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_wakeable()
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_wakeable$descriptor() {
+        return tpy_fd_wakeable.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_wakeable()
+     * }
+     */
+    public static MethodHandle tpy_fd_wakeable$handle() {
+        return tpy_fd_wakeable.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_wakeable()
+     * }
+     */
+    public static MemorySegment tpy_fd_wakeable$address() {
+        return tpy_fd_wakeable.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_wakeable()
+     * }
+     */
+    public static int tpy_fd_wakeable() {
+        var mh$ = tpy_fd_wakeable.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_wakeable");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fd_wake {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fd_wake");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_fd_wake(int thread)
+     * }
+     */
+    public static FunctionDescriptor tpy_fd_wake$descriptor() {
+        return tpy_fd_wake.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_fd_wake(int thread)
+     * }
+     */
+    public static MethodHandle tpy_fd_wake$handle() {
+        return tpy_fd_wake.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_fd_wake(int thread)
+     * }
+     */
+    public static MemorySegment tpy_fd_wake$address() {
+        return tpy_fd_wake.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_fd_wake(int thread)
+     * }
+     */
+    public static int tpy_fd_wake(int thread) {
+        var mh$ = tpy_fd_wake.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fd_wake", thread);
+            }
+            return (int)mh$.invokeExact(thread);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int TPY_FD_NO_POSITION = (int)-1L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FD_NO_POSITION -1
+     * }
+     */
+    public static int TPY_FD_NO_POSITION() {
+        return TPY_FD_NO_POSITION;
     }
 }
 
