@@ -17,7 +17,7 @@ extern "C" {
 
 /* What mm_error_set_flags can change, as bits of `mask`. */
 #define MM_ERROR_IGNORE 0x01 /* failures of this thread do not touch its error state */
-#define MM_ERROR_NOLOG 0x02  /* failures of this thread are not logged; this library never logs, it only keeps the bit */
+#define MM_ERROR_NOLOG 0x02  /* failures of this thread are not logged; this library logs nothing, it keeps the bit */
 #define MM_ERROR_ALL_ALTERNATE 0xffffffff
 
 /* Values for `flags`: all bits of the mask on, or off. */

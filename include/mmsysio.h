@@ -85,15 +85,15 @@ int mm_ipc_connected_pair(int fds[2]);
  * Returns the number of bytes sent, or -1. Errors: EPIPE the peer has closed (never SIGPIPE); ECONNRESET once, in its
  * place, when the peer went without reading what was sent to it before; EMSGSIZE the message is larger than the
  * socket's send buffer (SO_SNDBUF) or has more than 1024 pieces; EINVAL more than 253 descriptors or a negative count;
- * EBADF `fd` or one of `fds` is not open; ETOOMANYREFS too many descriptors are on their way; EFAULT; EINTR; EAGAIN with
- * O_NONBLOCK or SO_SNDTIMEO; ENOTSOCK.
+ * EBADF `fd` or one of `fds` is not open; ETOOMANYREFS too many descriptors are on their way; EFAULT; EINTR; EAGAIN
+ * with O_NONBLOCK or SO_SNDTIMEO; ENOTSOCK.
  */
 ssize_t mm_ipc_sendmsg(int fd, const struct mm_ipc_msg *msg);
 
 /*
- * Receives one message, or waits for one. What does not fit into `iov` is dropped and MSG_TRUNC set; descriptors that do
- * not fit into `fds`, or for which the process has no room (RLIMIT_NOFILE), are closed and MSG_CTRUNC set. num_fds and
- * flags are set in any case, to 0 on failure.
+ * Receives one message, or waits for one. What does not fit into `iov` is dropped and MSG_TRUNC set; descriptors that
+ * do not fit into `fds`, or for which the process has no room (RLIMIT_NOFILE), are closed and MSG_CTRUNC set. num_fds
+ * and flags are set in any case, to 0 on failure.
  *
  * Returns the number of bytes received, or -1. 0 is a message without bytes, or one for which there was no room at all.
  * Errors: ECONNRESET the peer has closed, died or shut down its sending side, and all it had sent has been received;

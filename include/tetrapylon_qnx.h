@@ -16,6 +16,8 @@
 #define timer_getoverrun(timer) tpy_timer_getoverrun(timer)
 #define pthread_create(thread, attributes, start, argument) tpy_pthread_create(thread, attributes, start, argument)
 #define pthread_cancel(thread) tpy_pthread_cancel(thread)
+#define pthread_setschedparam(thread, policy, parameter) tpy_pthread_setschedparam(thread, policy, parameter)
+#define sched_setscheduler(process, policy, parameter) tpy_sched_setscheduler(process, policy, parameter)
 
 /* Names that only QNX has, as functions under another symbol. gettid is Linux's name too, but means the kernel's number there. */
 #ifdef __cplusplus

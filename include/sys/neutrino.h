@@ -376,6 +376,10 @@ TPY_PUBLIC int tpy_timer_getoverrun(timer_t timer);
 TPY_PUBLIC int tpy_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 TPY_PUBLIC int tpy_pthread_cancel(pthread_t thread);
 
+/* The C library's, and the calling thread's messages follow its policy from then on (as after getprio(0)). */
+TPY_PUBLIC int tpy_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameter);
+TPY_PUBLIC int tpy_sched_setscheduler(pid_t process, int policy, const struct sched_param *parameter);
+
 /* The calling thread's number, as info.tid tells it at the other end; -1 when 4,096 threads have one. */
 TPY_PUBLIC pid_t tpy_gettid(void);
 

@@ -133,6 +133,7 @@ void tpy_connection_close(struct tpy_connection *connection)
     struct tpy_say say = {.type = TPY_SAY_DETACH, .version = TPY_WIRE_VERSION, .connection = connection->id};
     if (state == TPY_CONNECTION_OPEN && tpy_link_say(link, &say, NULL, 0) == -EAGAIN) tpy_node_drop(link);
     tpy_link_release(link);
+    if (tpy_thread_current) tpy_lane_sweep(tpy_thread_current);
     pthread_mutex_lock(&tpy_connections_lock);
     give_back(connection);
     pthread_mutex_unlock(&tpy_connections_lock);

@@ -45,6 +45,18 @@ void tpy_connection_on_gone(struct tpy_connection *connection, void (*gone)(void
 #define TPY_STRIKE_BOTH 3u
 
 #define TPY_OFFER_UNSIGNALLED 0x10000u /* signals do not end it */
+/* Acceptance is not yet the end of the sending: the server says when it is (tpy_confirm). */
+#define TPY_OFFER_CONFIRMED 0x20000u
+/* Tell exactly how far it came (reached): a cancel then first tries to withdraw it. */
+#define TPY_OFFER_STAGED 0x40000u
+/* Only to a receiver that waits at this moment and takes it: else -ETIMEDOUT at once. For ports with TPY_PORT_WAITED. A receiver that sleeps
+ * waits, however long its wake-up takes. */
+#define TPY_OFFER_NOW 0x80000u
+
+/* How far an offer came (struct tpy_offer.reached). */
+#define TPY_REACHED_NOTHING 0u
+#define TPY_REACHED_ACCEPTED 1u
+#define TPY_REACHED_CONFIRMED 2u /* without TPY_OFFER_CONFIRMED acceptance counts as confirmation */
 
 struct tpy_offer {
     /* in */
@@ -60,12 +72,14 @@ struct tpy_offer {
     uint8_t linger;            /* states in which deadline, signal or cancel do not end the offer, but ask the server (ops.unblock) */
     const int *fds;            /* descriptors to go with it */
     uint32_t fd_count;
-    uint32_t flags;            /* TPY_OFFER_CONTINUE, TPY_OFFER_UNSIGNALLED, or 0 */
+    uint32_t flags;            /* TPY_OFFER_CONTINUE, _UNSIGNALLED, _CONFIRMED, _STAGED, _NOW, or 0 */
+    int64_t reply_within;      /* ns from the confirmation (TPY_REACHED_CONFIRMED) until -ETIMEDOUT, whatever strike says; 0: any time */
     /* out */
     int64_t status;            /* the server's, when the result is 0 */
     uint64_t length;           /* bytes written to the reply window by the finish */
     uint32_t held;             /* 1: the server holds the exchange: go on with TPY_OFFER_CONTINUE */
     int struck;                /* ETIMEDOUT or EINTR: why a lingering offer asked the server; else 0 */
+    uint32_t reached;          /* TPY_REACHED_*; on a failure exact only with TPY_OFFER_STAGED */
 };
 
 /*

@@ -182,7 +182,7 @@ void tpy_exchange_answer_error(struct tpy_exchange *exchange, int error, bool *w
         } else exchange->open = tpy_answer_sequence(answer);
         if (!tpy_exchange_wanted(exchange)) return;
     }
-    header(exchange, error, 0, TPY_ANSWER_ERROR);
+    header(exchange, error, 0, TPY_ANSWER_ERROR | (atomic_load(&exchange->ending) ? TPY_ANSWER_GONE : 0));
     tpy_exchange_publish(exchange, wake);
 }
 
@@ -232,6 +232,18 @@ ssize_t tpy_push(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset
     int unreadable = tpy_iov_take(&parts, count, own);
     if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
     ssize_t result = !tpy_exchange_wanted(exchange) ? -ESRCH : unreadable ? -TPY_ESRVRFAULT : tpy_exchange_copy_out(exchange, offset, parts, count);
+    tpy_lock_give(&exchange->lock);
+    return result;
+}
+
+int tpy_confirm(struct tpy_exchange *exchange, uint32_t serial)
+{
+    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    int result = tpy_exchange_wanted(exchange) ? 0 : -ESRCH;
+    if (result == 0 && (exchange->flags & TPY_OFFER_CONFIRM)) {
+        atomic_store_explicit(&exchange->shared->server.confirmed, exchange->sequence, memory_order_seq_cst);
+        if (exchange->flags & TPY_OFFER_NOTIFY) tpy_stream_nudge(exchange);
+    }
     tpy_lock_give(&exchange->lock);
     return result;
 }

@@ -31,6 +31,9 @@ ssize_t tpy_pull(struct tpy_exchange *exchange, uint32_t sequence, uint64_t offs
  * client that does not run. */
 ssize_t tpy_push(struct tpy_exchange *exchange, uint32_t sequence, uint64_t offset, const struct iovec *parts, size_t count);
 
+/* Tells a client that asked for it (TPY_OFFER_CONFIRMED) that all it sent is here. 0 or -ESRCH. */
+int tpy_confirm(struct tpy_exchange *exchange, uint32_t sequence);
+
 /*
  * Ends the exchange: pushes the parts at 0 and lets the client return status. Never blocks. Exactly one finish succeeds. 0 or
  * -ESRCH (not accepted, already finished, the client gave up or is gone), -EFAULT the client's room faults (where that is known),

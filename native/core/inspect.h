@@ -42,7 +42,11 @@ static inline void tpy_inspect_blocked(struct tpy_thread *thread, enum tpy_block
 {
     tpy_inspect_blocked_on(thread, state, partner, port, 0, 0);
 }
-static inline void tpy_inspect_ready(struct tpy_thread *thread) { tpy_inspect_own->thread[thread->number].state = TPY_READY; }
+static inline void tpy_inspect_ready(struct tpy_thread *thread)
+{
+    tpy_inspect_own->thread[thread->number].state = TPY_READY;
+    if (TPY_UNLIKELY(thread->on_sleep)) thread->on_sleep(0);
+}
 static inline void tpy_inspect_accepted(struct tpy_exchange *exchange)
 {
     tpy_inspect_own->accepted[tpy_exchange_index(exchange)].sequence = exchange->sequence;

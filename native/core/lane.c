@@ -51,13 +51,20 @@ static int end_error(struct tpy_connection *connection)
     return atomic_load(&connection->state) == TPY_CONNECTION_OPEN ? 0 : -EBADF;
 }
 
+void tpy_lane_sweep(struct tpy_thread *thread)
+{
+    for (uint32_t i = 0; i < thread->lane_capacity; i++) {
+        struct tpy_lane *lane = thread->lanes[i];
+        /* Its connection was closed, so it is in nobody's list; but not while it is in use below us on the stack. */
+        if (!lane || lane->offer || lane->generation == atomic_load(&lane->connection->generation)) continue;
+        thread->lanes[i] = NULL;
+        lane_free(lane);
+    }
+}
+
 struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection *connection, int *error)
 {
-    /* One of an earlier use of the record: its connection was closed, so it is in nobody's list. */
-    if (connection->index < thread->lane_capacity && thread->lanes[connection->index]) {
-        lane_free(thread->lanes[connection->index]);
-        thread->lanes[connection->index] = NULL;
-    }
+    tpy_lane_sweep(thread);
     if ((*error = end_error(connection)) != 0) return NULL;
     if (connection->index >= thread->lane_capacity && (*error = grow(thread, connection->index)) != 0) return NULL;
     struct tpy_lane *lane = calloc(1, sizeof *lane);
@@ -80,6 +87,8 @@ struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection 
     lane->thread = thread;
     lane->spill_fd = -1;
     lane->ring = &lane->link->page->ring[connection->port % TPY_RINGS];
+    lane->waits = &lane->link->page->waits[connection->port % TPY_RINGS].who;
+    lane->name = (uint64_t)getpid() << 32 | thread->number;
     *error = bind(lane);
     pthread_mutex_lock(&tpy_connections_lock);
     if (*error == 0 && (*error = end_error(connection)) == 0 && lane->generation == atomic_load(&connection->generation)) {

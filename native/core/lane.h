@@ -39,6 +39,8 @@ struct tpy_lane {
     struct tpy_thread *thread;
     struct tpy_link *link;
     const _Atomic uint32_t *ring; /* our port's word in the server's page */
+    const _Atomic uint64_t *waits; /* and whom its receiver waits for */
+    uint64_t name;                /* what that says when it is this thread */
     struct tpy_bulk *bulk;
     uint32_t sequence;   /* of the last offer */
     uint32_t posted;     /* what stands in the post word: the last one that was really made */
@@ -79,6 +81,8 @@ static inline struct tpy_lane *tpy_lane_get(struct tpy_thread *thread, struct tp
     }
     return tpy_lane_make(thread, connection, error);
 }
+/* Frees the thread's lanes on connections that were closed. By the thread itself; done at each close and each new lane. */
+void tpy_lane_sweep(struct tpy_thread *thread);
 int tpy_lane_bulk(struct tpy_lane *lane); /* 0 or -errno */
 void tpy_lane_drop_all(struct tpy_thread *thread);
 

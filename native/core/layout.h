@@ -40,13 +40,15 @@
 #define TPY_OFFER_STREAM 8u   /* parts of the windows lie beyond TPY_INLINE */
 #define TPY_OFFER_FAULT 16u   /* client.fault_at, client.room_fault_at tell where a window cannot be read or written */
 
-#define TPY_OFFER_NOTIFY 32u  /* set HELP in the answer word when it is accepted */
+#define TPY_OFFER_NOTIFY 32u  /* set HELP in the answer word when it is accepted (with CONFIRM: when that is confirmed) */
+#define TPY_OFFER_CONFIRM 64u /* acceptance is not the end of the sending: the server confirms that */
 
 /* tpy_answer_area.flags */
 #define TPY_ANSWER_ERROR 1u  /* status is a positive errno, not the server's status */
 #define TPY_ANSWER_PUSHED 2u /* the data went through push records; none is inline */
 #define TPY_ANSWER_SPILL 4u  /* more push records wait in a memory object sent over the link */
 #define TPY_ANSWER_FDS 8u    /* descriptors were sent over the link before the answer */
+#define TPY_ANSWER_GONE 32u  /* with ERROR: the port is gone, nothing more will be answered */
 #define TPY_ANSWER_HOLD 16u  /* the exchange stays with the server that answered */
 
 struct tpy_offer_area { /* the client writes; the server sets only TPY_POST_SLEEP */
@@ -79,6 +81,7 @@ struct tpy_server_line {
     _Atomic uint64_t pushed;                      /* push records: ring position produced, from 0 in each sequence */
     _Atomic uint32_t stream_for;                  /* the sequence that taken, seek_to and pushed belong to */
     _Atomic uint32_t oneway_taken;                /* one-way messages consumed */
+    _Atomic uint32_t confirmed;                   /* the sequence last confirmed (TPY_OFFER_CONFIRM) */
 };
 
 struct tpy_client_line {
@@ -135,11 +138,20 @@ struct tpy_push_record {
 #define TPY_RING_NO 0u
 #define TPY_RING_NOW 1u   /* ring at once after the post */
 #define TPY_RING_LATER 2u /* ring only before going to sleep */
+/* waits[port] tells whom a receiver of a TPY_PORT_WAITED port waits for just now: nobody, anybody, somebody a filter chooses, or a named thread
+ * (pid << 32 | thread). A line each: it changes with every message, and clients read the ring words of their ports all the time. */
+#define TPY_WAITS_NOBODY 0u
+#define TPY_WAITS_ANYBODY 1u
+#define TPY_WAITS_CHOSEN 2u
+struct tpy_waits {
+    _Alignas(TPY_LINE) _Atomic uint64_t who;
+};
 struct tpy_node_page {
     uint32_t version;
     uint32_t pid;
     uint64_t generation;
     _Alignas(TPY_LINE) _Atomic uint32_t ring[TPY_RINGS];
+    struct tpy_waits waits[TPY_RINGS];
 };
 
 _Static_assert(offsetof(struct tpy_offer_area, data) == 24, "40 bytes travel in the line of the post");

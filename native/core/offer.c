@@ -16,6 +16,7 @@
 
 #define FDS_PATIENCE 1000000000ll /* ns */
 #define RING_RETRY 1000000ll /* ns */
+#define NOW_RETRY 200000 /* ns: how often an offer to a waiting receiver looks whether it still waits */
 #define PROBE_MOST (1u << 20) /* bytes of reply room whose pages are tried beforehand */
 
 /* Finds out how far the reply room can be written, by writing a byte of each page to itself. It is the caller's to be written, so nobody
@@ -104,13 +105,31 @@ static int withdraw(struct tpy_lane *lane)
 struct wait {
     int64_t deadline;
     bool lingering;
+    bool replying; /* confirmed: the deadline is that of reply_within */
 };
+
+/* How far the offer has come. */
+static uint32_t stage(const struct tpy_lane *lane, const struct tpy_offer *offer)
+{
+    const struct tpy_server_line *server = &lane->shared->server;
+    if (atomic_load_explicit(&server->accepted, memory_order_seq_cst) != lane->sequence) return TPY_REACHED_NOTHING;
+    bool confirmed = !(offer->flags & TPY_OFFER_CONFIRMED) || atomic_load_explicit(&server->confirmed, memory_order_seq_cst) == lane->sequence;
+    return confirmed ? TPY_REACHED_CONFIRMED : TPY_REACHED_ACCEPTED;
+}
+
+/* Does a receiver wait that takes our message? */
+static bool waited_for(const struct tpy_lane *lane)
+{
+    uint64_t who = atomic_load_explicit(lane->waits, memory_order_acquire);
+    return who == TPY_WAITS_ANYBODY || who == lane->name;
+}
 
 /* Deadline, signal or cancel. True: the offer is over, *result says how; false: go on waiting (or look: it may be answered). */
 static bool strike(struct tpy_lane *lane, struct tpy_offer *offer, struct wait *wait, int reason, int *result)
 {
-    unsigned states = reason == ETIMEDOUT ? offer->strike : TPY_STRIKE_BOTH, ends = states & ~offer->linger & TPY_STRIKE_BOTH;
-    if (ends == TPY_STRIKE_BOTH) {
+    unsigned states = reason != ETIMEDOUT ? TPY_STRIKE_BOTH : wait->replying ? TPY_STRIKE_REPLY : offer->strike;
+    unsigned ends = states & ~offer->linger & TPY_STRIKE_BOTH;
+    if (ends == TPY_STRIKE_BOTH && !(offer->flags & TPY_OFFER_STAGED)) {
         if (!cancel(lane)) return false;
         *result = -reason;
         return true;
@@ -128,7 +147,9 @@ static bool strike(struct tpy_lane *lane, struct tpy_offer *offer, struct wait *
     }
     if (given_up < 0) return false;
     if (ends & TPY_STRIKE_REPLY) {
+        uint32_t reached = stage(lane, offer);
         if (!cancel(lane)) return false;
+        offer->reached = reached;
         *result = -reason;
         return true;
     }
@@ -143,12 +164,14 @@ static bool strike(struct tpy_lane *lane, struct tpy_offer *offer, struct wait *
 }
 
 /* Sleeps until the word, an event, or the deadline. The word is marked so that the server wakes us. */
-static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t deadline)
+static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t deadline, bool replying)
 {
     _Atomic uint32_t *word = &lane->shared->answer.answer;
     struct tpy_thread *thread = lane->thread;
     uint32_t seen = poll->seen, asleep = (seen & ~TPY_ANSWER_HELP) | TPY_ANSWER_SLEEP;
     if (seen != asleep && !atomic_compare_exchange_strong(word, &seen, asleep)) return 0;
+    /* A confirmation may have found HELP set already, and so changed nothing. */
+    if (TPY_UNLIKELY(lane->offer->reply_within > 0) && !replying && stage(lane, lane->offer) == TPY_REACHED_CONFIRMED) return 0;
     struct tpy_narrow narrow = {0};
     uint8_t cpu = tpy_cpu();
     /* Woken by us on this CPU, the server will answer from here: stay where its wake is cheap. */
@@ -174,7 +197,8 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
 {
     struct tpy_shared *shared = lane->shared;
     struct tpy_thread *thread = lane->thread;
-    struct wait wait = {offer->deadline, false};
+    struct wait wait = {.deadline = offer->deadline};
+    bool now_only = offer->flags & TPY_OFFER_NOW;
     struct poll poll = {.lane = lane, .streaming = lane->streaming};
     bool stamped = false, rung = false;
     int result = 0;
@@ -185,8 +209,22 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         if (is_done(lane, poll.seen)) return 0;
         uint32_t over = atomic_load_explicit(&lane->over, memory_order_acquire);
         if (TPY_UNLIKELY(over)) {
+            offer->reached = stage(lane, offer);
             if (cancel(lane)) return -(int)over;
             continue;
+        }
+        if (TPY_UNLIKELY(now_only)) {
+            now_only = stage(lane, offer) == TPY_REACHED_NOTHING;
+            if (now_only && !waited_for(lane)) {
+                int given_up = withdraw(lane);
+                if (given_up == 1) return -ETIMEDOUT;
+                now_only = false;
+                continue;
+            }
+        }
+        if (TPY_UNLIKELY(offer->reply_within > 0) && !wait.replying && stage(lane, offer) == TPY_REACHED_CONFIRMED) {
+            wait.replying = true;
+            if (__builtin_add_overflow(tpy_now(), offer->reply_within, &wait.deadline)) wait.deadline = TPY_NEVER;
         }
         if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed)) && tpy_thread_uncancel(thread)) {
             if (strike(lane, offer, &wait, ECANCELED, &result)) return result;
@@ -223,7 +261,11 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
             if (soon < until) until = soon;
         }
         if (since == 0) since = tpy_now();
-        int slept = sleep_on(lane, &poll, until);
+        if (TPY_UNLIKELY(now_only)) {
+            int64_t soon = tpy_now() + NOW_RETRY;
+            if (soon < until) until = soon;
+        }
+        int slept = sleep_on(lane, &poll, until, wait.replying);
         tpy_spin_slept(&lane->spin, since);
         if (slept == -EINTR && !(offer->flags & TPY_OFFER_UNSIGNALLED) && strike(lane, offer, &wait, EINTR, &result)) return result;
     }
@@ -237,6 +279,8 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
     uint64_t length = answer->length;
     int fault;
     lane->fds_announced = (flags & TPY_ANSWER_FDS) != 0;
+    /* Known to this thread before the watcher hears of it: its next offer is refused at once. */
+    if (TPY_UNLIKELY(flags & TPY_ANSWER_GONE)) atomic_store(&lane->over, ESRCH);
     if (TPY_UNLIKELY(flags & TPY_ANSWER_ERROR)) return status > 0 && status < INT_MAX ? -(int)status : -EPROTO;
     if (length > lane->room) length = lane->room;
     if (TPY_UNLIKELY(flags & TPY_ANSWER_PUSHED)) {
@@ -297,6 +341,8 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(!lane)) return error;
     if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF; /* over before the call, whatever ended it */
     if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
+    offer->reached = TPY_REACHED_NOTHING;
+    if (TPY_UNLIKELY(offer->flags & TPY_OFFER_NOW) && !waited_for(lane)) return -ETIMEDOUT;
     struct iovec own_send[TPY_PARTS_OWN], own_reply[TPY_PARTS_OWN];
     int result = tpy_iov_take(&offer->send, offer->send_parts, own_send);
     if (TPY_LIKELY(result == 0)) result = tpy_iov_take(&offer->reply, offer->reply_parts, own_reply);
@@ -320,7 +366,8 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     /* A small reply may come as push records too: their position starts at 0 in each offer. */
     if (TPY_UNLIKELY(result == 0 && (lane->streaming || lane->applied != 0))) tpy_lane_stream_begin(lane);
     if (TPY_UNLIKELY(offer->fd_count > 0) && result == 0 && (result = send_fds(lane, offer)) == 0) flags |= TPY_OFFER_FDS;
-    if (TPY_UNLIKELY(offer->deadline != TPY_NEVER && offer->strike != TPY_STRIKE_BOTH)) flags |= TPY_OFFER_NOTIFY;
+    if (TPY_UNLIKELY((offer->deadline != TPY_NEVER && offer->strike != TPY_STRIKE_BOTH) || offer->reply_within > 0)) flags |= TPY_OFFER_NOTIFY;
+    if (TPY_UNLIKELY(offer->flags & TPY_OFFER_CONFIRMED)) flags |= TPY_OFFER_CONFIRM;
     if (TPY_LIKELY(result == 0)) {
         area->kind = offer->kind;
         area->priority = offer->priority;
@@ -334,7 +381,10 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         if (TPY_UNLIKELY(atomic_load_explicit(lane->ring, memory_order_seq_cst) == TPY_RING_NOW)) ring(lane);
         result = wait_answer(lane, offer, slept);
     }
-    if (TPY_LIKELY(result == 0)) result = finish(lane, offer);
+    if (TPY_LIKELY(result == 0)) {
+        offer->reached = TPY_REACHED_CONFIRMED;
+        result = finish(lane, offer);
+    }
     lane->offer = NULL;
     return result;
 }

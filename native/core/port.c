@@ -19,6 +19,13 @@ static void in_child(void)
     pthread_mutex_init(&table_lock, NULL);
     free_ports = NULL;
     free_end = &free_ports;
+    for (uint32_t id = 1; id <= TPY_PORTS_MAX; id++)
+        if (table[id]) {
+            atomic_store(&table[id]->lock.word, 0);
+            atomic_store(&table[id]->open, false);
+            table[id]->scanner = NULL;
+            table[id]->sleepers = NULL;
+        }
     memset(table, 0, sizeof table); /* the records stay allocated: the parent's threads were using them at an unknown point */
 }
 

@@ -33,6 +33,8 @@ struct tpy_port_ops {
 };
 
 #define TPY_PORT_BOOST 0x80000000u
+/* Tell clients whom a receiver waits for (TPY_OFFER_NOW). For ports with one receiver at a time. */
+#define TPY_PORT_WAITED 0x40000000u
 
 /* flags: told to clients by tpy_connection_port_flags. id out: 1 to TPY_PORTS_MAX, unique in the process, recycled as late as possible. */
 int tpy_port_create(const struct tpy_port_ops *ops, void *face, uint32_t flags, struct tpy_port **port, uint32_t *id);
@@ -82,6 +84,11 @@ struct tpy_receipt {
  */
 int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const struct iovec *parts, size_t count, size_t refuse_oneway_below,
     int64_t deadline, struct tpy_receipt *receipt);
+
+/* With TPY_PORT_WAITED: the calling thread is about to receive with this filter, and counts as waiting from now on; so a client that is answered
+ * before that receive finds it waiting. The next tpy_receive on the port ends it, or tpy_port_unexpect. */
+void tpy_port_expect(struct tpy_port *port, const struct tpy_filter *filter);
+void tpy_port_unexpect(struct tpy_port *port);
 
 /* Puts a one-way message into our own port's queue: first = at the head of its priority. -ENOMEM limits. key lets tpy_port_retract find it. */
 int tpy_port_inject(struct tpy_port *port, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag, int first);

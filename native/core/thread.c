@@ -27,6 +27,7 @@ static void end(void *argument)
 {
     struct tpy_thread *thread = argument;
     tpy_thread_current = thread; /* handlers may call in */
+    thread->on_sleep = NULL;
     for (int i = 0; i < EXIT_HANDLERS; i++) {
         void (*handler)(struct tpy_thread *) = atomic_load(&exit_handlers[i]);
         if (handler) handler(thread);
@@ -49,6 +50,7 @@ static void in_child(void)
             block[i].lanes = NULL;
             block[i].lane_capacity = 0;
             atomic_store(&block[i].cancelled, 0);
+            block[i].on_sleep = NULL;
             if (&block[i] != tpy_thread_current) atomic_store(&block[i].alive, false);
         }
     }
@@ -88,6 +90,7 @@ struct tpy_thread *tpy_thread_begin(void)
     if (thread) {
         atomic_store(&thread->cancelled, 0);
         thread->priority_set = -1;
+        thread->on_sleep = NULL;
         memset(&thread->receive_spin, 0, sizeof thread->receive_spin);
         memset(thread->slots, 0, sizeof thread->slots);
         atomic_store(&thread->alive, true);
@@ -137,6 +140,8 @@ void tpy_thread_cancel(struct tpy_thread *thread)
 }
 
 int tpy_thread_uncancel(struct tpy_thread *thread) { return atomic_exchange(&thread->cancelled, 0) != 0; }
+
+void tpy_thread_set_on_sleep(struct tpy_thread *thread, void (*hook)(int)) { thread->on_sleep = hook; }
 
 void tpy_thread_at_exit(void (*handler)(struct tpy_thread *))
 {

@@ -25,6 +25,8 @@ void tpy_thread_refresh(struct tpy_thread *thread);                    /* looks 
 void tpy_thread_cancel(struct tpy_thread *thread);
 /* Takes back a cancel that no call has consumed; 1 if there was one. By the thread itself. */
 int tpy_thread_uncancel(struct tpy_thread *thread);
+/* Calls hook(1) before each sleep of the thread and hook(0) after it; NULL: no more. By the thread itself. */
+void tpy_thread_set_on_sleep(struct tpy_thread *thread, void (*hook)(int));
 /* Runs at the exit of each thread that has a record (faces keep per-thread state). At most 8 handlers. */
 void tpy_thread_at_exit(void (*handler)(struct tpy_thread *));
 /* A slot of each thread's record for the face `face` (0 to 7), NULL at first. */

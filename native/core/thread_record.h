@@ -26,6 +26,7 @@ struct tpy_thread {
     struct tpy_lane **lanes;     /* by connection index; owned by this thread */
     uint32_t lane_capacity;
     struct tpy_spin receive_spin; /* as a receiver, on whatever port */
+    void (*on_sleep)(int);       /* tpy_thread_on_sleep; by the thread itself */
     void *slots[8];
 };
 

@@ -12,9 +12,9 @@
 int tpy_mm_address(const char *name, struct sockaddr_un *address);
 
 /*
- * Gives a socket that has none an address that the kernel chooses. The kernel then names it as the sender of each of its
- * messages, and by that the receiver tells an empty message from the end of the connection (message.c). Cannot fail:
- * without an address a connection works as well, but for that.
+ * Gives a socket that has none an address that the kernel chooses. The kernel then names it as the sender of each of
+ * its messages, and by that the receiver tells an empty message from the end of the connection (message.c). Cannot
+ * fail: without an address a connection works as well, but for that.
  */
 void tpy_mm_give_address(int socket);
 

@@ -1,7 +1,7 @@
 /*
- * connect: finds the server of a name, waiting for it where need be. The kernel refuses a connection when nobody listens,
- * and has no call that waits for it. So a waiter hangs up a bell (bell.h), and looks again when it rings; and also every
- * so often, for servers that do not ring. The socket is made first, so that it has the lowest free number.
+ * connect: finds the server of a name, waiting for it where need be. The kernel refuses a connection when nobody
+ * listens, and has no call that waits for it. So a waiter hangs up a bell (bell.h), and looks again when it rings; and
+ * also every so often, for servers that do not ring. The socket is made first, so that it has the lowest free number.
  */
 #include <errno.h>
 #include <poll.h>

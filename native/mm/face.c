@@ -1,6 +1,6 @@
 /*
- * face: mmlib's functions by their names. They turn the negative errno of the inside into -1 and the thread's error state;
- * nothing else happens here. The two that are called once a message are in message.c.
+ * face: mmlib's functions by their names. They turn the negative errno of the inside into -1 and the thread's error
+ * state; nothing else happens here. The two that are called once a message are in message.c.
  */
 #include <errno.h>
 #include <unistd.h>

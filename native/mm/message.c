@@ -2,10 +2,10 @@
  * message: one datagram out or in, with the descriptors beside it. Each call is one sendmsg or recvmsg and allocates
  * nothing; only what might be the end of the connection costs one more look.
  *
- * The kernel returns 0 both for an empty message and at the end. What tells them apart is that a message brings anything
- * else along: the sender's address (all our sockets and the original's accepted ones have one), a descriptor, a flag. A
- * sender without any of it, the original's client for one, is believed to have sent an empty message as long as the
- * connection is open.
+ * The kernel returns 0 both for an empty message and at the end. What tells them apart is that a message brings
+ * anything else along: the sender's address (all our sockets and the original's accepted ones have one), a descriptor,
+ * a flag. A sender without any of it, the original's client for one, is believed to have sent an empty message as long
+ * as the connection is open.
  */
 #include <errno.h>
 #include <poll.h>
@@ -41,9 +41,9 @@ union control {
 #define IN_PLACE static inline __attribute__((always_inline))
 
 /*
- * One piece without descriptors can go by send, which costs 60 ns less than sendmsg. But only if the piece can be looked
- * at: a bad pointer is to be EFAULT and not the end of the process. A piece in the page of `msg` itself, which has just
- * been read, is safe; in the callers' code both mostly lie side by side.
+ * One piece without descriptors can go by send, which costs 60 ns less than sendmsg. But only if the piece can be
+ * looked at: a bad pointer is to be EFAULT and not the end of the process. A piece in the page of `msg` itself, which
+ * has just been read, is safe; in the callers' code both mostly lie side by side.
  */
 IN_PLACE bool is_plain(const struct mm_ipc_msg *msg)
 {

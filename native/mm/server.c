@@ -3,8 +3,8 @@
  * else; what is kept here is who is in there, so that destroying a server gets them out before its memory goes.
  *
  * After a fork two processes have one listening socket. Shutting it down, which wakes all who wait, would then end the
- * other process's service too. So whoever destroys a server that was inherited wakes his own threads by tokens (token.h):
- * a thread that accepts one throws it away and looks whether the server is still there.
+ * other process's service too. So whoever destroys a server that was inherited wakes his own threads by tokens
+ * (token.h): a thread that accepts one throws it away and looks whether the server is still there.
  *
  * One lock for all servers; it is held for a few instructions, never over a call that blocks.
  */

@@ -13,7 +13,7 @@
 
 bool tpy_mm_is_token(int connection);
 
-/* Sends one token and waits until it has been closed, a moment at most. False: there is no descriptor to send it with. */
+/* Sends one token and waits until it has been closed, a moment at most. False: no descriptor to send it with. */
 bool tpy_mm_send_token(const struct sockaddr_un *server);
 
 #endif

@@ -140,6 +140,7 @@ static const struct tpy_port_ops ops = {
 
 int ChannelCreate_r(unsigned flags)
 {
+    TPY_QNX_SHIELDED;
     if ((flags & ~KNOWN_FLAGS) || (flags & REFUSED_FLAGS)) return -EINVAL;
     tpy_qnx_begin();
     struct tpy_qnx_local *local = tpy_qnx_local_get();
@@ -189,6 +190,7 @@ int ChannelCreate(unsigned flags) { return (int)tpy_qnx_result(ChannelCreate_r(f
 
 int ChannelDestroy_r(int chid)
 {
+    TPY_QNX_SHIELDED;
     pthread_mutex_lock(&lock);
     struct tpy_qnx_channel *channel = tpy_qnx_channel(chid);
     struct tpy_port *port = NULL;

@@ -122,6 +122,7 @@ int MsgVerifyEvent_r(rcvid_t rcvid, const struct sigevent *event)
     struct tpy_qnx_event read;
     struct tpy_exchange *exchange;
     struct tpy_qnx_client client;
+    tpy_qnx_begin();
     int result = tpy_qnx_event_read(event, &read);
     return result != 0 || rcvid == 0 ? result : client_of(rcvid, &exchange, &client);
 }
@@ -130,6 +131,7 @@ int MsgVerifyEvent(rcvid_t rcvid, const struct sigevent *event) { return (int)tp
 
 int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
 {
+    TPY_QNX_SHIELDED;
     struct tpy_qnx_event read;
     struct tpy_exchange *exchange;
     struct tpy_qnx_client client;

@@ -84,6 +84,7 @@ int MsgRegisterEvent(struct sigevent *event, int coid) { return (int)tpy_qnx_res
 int MsgUnregisterEvent_r(const struct sigevent *program)
 {
     struct sigevent handle;
+    tpy_qnx_begin();
     if (tpy_copy(&handle, program, sizeof handle)) return -EFAULT;
     if (!(handle.sigev_notify & SIGEV_FLAG_HANDLE)) return -ESRCH;
     pthread_mutex_lock(&lock);

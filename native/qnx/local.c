@@ -63,22 +63,24 @@ void tpy_qnx_begin(void)
     tpy_fault_arm();
 }
 
+void tpy_qnx_local_policy(struct tpy_qnx_local *local)
+{
+    int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    struct sched_param parameter;
+    local->realtime = (policy == SCHED_FIFO || policy == SCHED_RR) && sched_getparam(0, &parameter) == 0;
+    if (local->realtime) local->priority = parameter.sched_priority;
+}
+
 struct tpy_qnx_local *tpy_qnx_local_begin(void)
 {
     tpy_qnx_begin();
     struct tpy_thread *thread = tpy_thread_self();
     if (!thread) return NULL;
     struct tpy_qnx_local *local = &tpy_qnx_local;
-    int policy = sched_getscheduler(0);
     local->thread = thread;
     local->self = pthread_self();
     local->kernel_tid = (pid_t)syscall(SYS_gettid);
-    local->realtime = policy == SCHED_FIFO || policy == SCHED_RR;
-    if (local->realtime) {
-        struct sched_param parameter;
-        sched_getparam(0, &parameter);
-        local->priority = parameter.sched_priority;
-    }
+    tpy_qnx_local_policy(local);
     pthread_mutex_lock(&lock);
     local->next = all;
     all = local;

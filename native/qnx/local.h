@@ -43,8 +43,28 @@ static inline struct tpy_qnx_local *tpy_qnx_local_get(void)
     return TPY_LIKELY(tpy_qnx_local.known) ? &tpy_qnx_local : tpy_qnx_local_begin();
 }
 
+/* Looks at the calling thread's scheduling policy. */
+void tpy_qnx_local_policy(struct tpy_qnx_local *local);
+
 /* Makes the gate ready (handlers for fork, thread exit and delivered events). Called first by everything that sets something up. */
 void tpy_qnx_begin(void);
+
+/*
+ * In a block: pthread_cancel waits until the block is left. What the C library counts as a cancellation point (open, close, send) is none
+ * of QNX's, and would leave things half done.
+ */
+#define TPY_QNX_SHIELDED int shield __attribute__((cleanup(tpy_qnx_unshield))) = tpy_qnx_shield()
+static inline int tpy_qnx_shield(void)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+static inline void tpy_qnx_unshield(const int *before)
+{
+    int ignored;
+    pthread_setcancelstate(*before, &ignored);
+}
 
 void tpy_qnx_locals_lock(void);
 void tpy_qnx_locals_unlock(void);

@@ -53,6 +53,7 @@ static int encode(const char *name, char *encoded)
 
 static int attach(const char *name, struct attached **made)
 {
+    TPY_QNX_SHIELDED;
     struct attached *attached = calloc(1, sizeof *attached);
     if (!attached) return -ENOMEM;
     int result = encode(name, attached->name), chid = -1;
@@ -76,6 +77,7 @@ name_attach_t *name_attach(dispatch_t *dispatch, const char *name, unsigned flag
 {
     struct attached *attached = NULL;
     (void)flags;
+    tpy_qnx_begin();
     int result = dispatch ? -EINVAL : attach(name, &attached);
     if (result == 0) return &attached->face;
     errno = -result;
@@ -84,6 +86,7 @@ name_attach_t *name_attach(dispatch_t *dispatch, const char *name, unsigned flag
 
 int name_detach(name_attach_t *attach, unsigned flags)
 {
+    TPY_QNX_SHIELDED;
     struct attached *found = NULL;
     (void)flags;
     pthread_mutex_lock(&lock);
@@ -103,6 +106,7 @@ int name_detach(name_attach_t *attach, unsigned flags)
 
 int name_open(const char *name, int flags)
 {
+    TPY_QNX_SHIELDED;
     char encoded[TPY_NAME_MAX + 1];
     struct tpy_name_entry entry;
     (void)flags;

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <sys/neutrino.h>
+#include <tetrapylon_binding.h>
 
 #include "qnx/result.h"
 
@@ -74,6 +75,14 @@ int tpy_thread_interrupt(int number)
     struct tpy_thread *thread = number > 0 ? tpy_thread_by_number((uint32_t)number) : NULL;
     if (!thread) return -ESRCH;
     tpy_thread_cancel(thread);
+    return 0;
+}
+
+int tpy_thread_on_sleep(void (*hook)(int))
+{
+    struct tpy_thread *thread = tpy_thread_self();
+    if (!thread) return -EAGAIN;
+    tpy_thread_set_on_sleep(thread, hook);
     return 0;
 }
 

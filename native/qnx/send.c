@@ -7,10 +7,12 @@
 #include "qnx/local.h"
 #include "qnx/reason.h"
 #include "qnx/result.h"
+#include "qnx/send.h"
 
 /* 0 and *status, or a negative errno. */
 static inline __attribute__((always_inline)) int send(
-    int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts, bool cancellation_point, long *status)
+    int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts, bool cancellation_point, long *status,
+    uint64_t *length)
 {
     struct tpy_qnx_local *local = tpy_qnx_local_get();
     if (TPY_UNLIKELY(!local)) return -EAGAIN;
@@ -41,8 +43,9 @@ static inline __attribute__((always_inline)) int send(
             result = tpy_offer(connection, &offer);
         while (TPY_UNLIKELY(result == -ERESTART));
         *status = (long)offer.status;
+        if (length) *length = offer.length;
         if (TPY_UNLIKELY(result != 0)) {
-            if (result == -TPY_QNX_STORED_REASON) result = offer.struck ? -offer.struck : -EINTR;
+            if (result == -TPY_QNX_STORED_REASON) result = offer.struck == ETIMEDOUT ? -ETIMEDOUT : -EINTR;
             else if (result == -ECANCELED) result = -EINTR;
             else if (result == -TPY_QNX_SERVER_CANCELED) result = -ECANCELED;
         }
@@ -71,28 +74,28 @@ static inline long or_negative(int result, long status) { return TPY_LIKELY(resu
     {                                                                                                                                    \
         long status = 0;                                                                                                                 \
         parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, true, &status);                                                              \
+        int result = send(coid, siov, sparts, riov, rparts, true, &status, NULL);                                                              \
         return or_errno(result, status);                                                                                                 \
     }                                                                                                                                    \
     long name##_r parameters                                                                                                             \
     {                                                                                                                                    \
         long status = 0;                                                                                                                 \
         parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, true, &status);                                                              \
+        int result = send(coid, siov, sparts, riov, rparts, true, &status, NULL);                                                              \
         return or_negative(result, status);                                                                                              \
     }                                                                                                                                    \
     long name##nc parameters                                                                                                             \
     {                                                                                                                                    \
         long status = 0;                                                                                                                 \
         parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, false, &status);                                                             \
+        int result = send(coid, siov, sparts, riov, rparts, false, &status, NULL);                                                             \
         return or_errno(result, status);                                                                                                 \
     }                                                                                                                                    \
     long name##nc_r parameters                                                                                                           \
     {                                                                                                                                    \
         long status = 0;                                                                                                                 \
         parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, false, &status);                                                             \
+        int result = send(coid, siov, sparts, riov, rparts, false, &status, NULL);                                                             \
         return or_negative(result, status);                                                                                              \
     }
 
@@ -103,3 +106,12 @@ FORMS(MsgSend, (int coid, const void *message, size_t bytes, void *reply, size_t
 FORMS(MsgSendsv, (int coid, const void *message, size_t bytes, const iov_t *riov, size_t rparts), SEND_PART, &out, 1, riov, rparts)
 FORMS(MsgSendvs, (int coid, const iov_t *siov, size_t sparts, void *reply, size_t room), REPLY_PART, siov, sparts, &in, 1)
 FORMS(MsgSendv, (int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts), (void)0, siov, sparts, riov, rparts)
+
+int tpy_qnx_send(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts, struct tpy_msg_answer *answer)
+{
+    long status = 0;
+    uint64_t length = 0;
+    int result = send(coid, siov, sparts, riov, rparts, false, &status, &length);
+    *answer = (struct tpy_msg_answer){status, length};
+    return result;
+}

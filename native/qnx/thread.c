@@ -37,6 +37,29 @@ int tpy_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void
     return result;
 }
 
+/* A thread whose policy has changed: what it carries and inherits follows it from now on. */
+static void look_again(void)
+{
+    struct tpy_qnx_local *local = tpy_qnx_local_get();
+    if (!local) return;
+    tpy_thread_refresh(local->thread);
+    tpy_qnx_local_policy(local);
+}
+
+int tpy_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameter)
+{
+    int result = (pthread_setschedparam)(thread, policy, parameter);
+    if (result == 0 && pthread_equal(thread, pthread_self())) look_again();
+    return result;
+}
+
+int tpy_sched_setscheduler(pid_t process, int policy, const struct sched_param *parameter)
+{
+    int result = (sched_setscheduler)(process, policy, parameter);
+    if (result != -1 && process == 0) look_again();
+    return result;
+}
+
 pid_t tpy_gettid(void)
 {
     int number = tpy_thread_number_self();
@@ -58,7 +81,7 @@ int tpy_getprio(pid_t tid)
     struct tpy_qnx_local *self = tpy_qnx_local_get();
     if (!self) return (int)tpy_qnx_result(-EAGAIN);
     if (tid == 0) {
-        tpy_thread_refresh(self->thread);
+        look_again();
         return priority_of(self);
     }
     tpy_qnx_locals_lock();
@@ -139,6 +162,7 @@ static int exchange_name(struct _thread_name *data)
 
 int ThreadCtl_r(int command, void *data)
 {
+    tpy_qnx_begin();
     switch (command) {
     case _NTO_TCTL_IO:
     case _NTO_TCTL_IO_PRIV: return -EPERM;

@@ -50,7 +50,6 @@ static int create(clockid_t id, const struct tpy_qnx_event *event, timer_t *time
     struct tpy_qnx_connection entry;
     int result = tpy_qnx_connection_look(event->target, &entry);
     if (result != 0) return result;
-    tpy_qnx_begin();
     int fd = timerfd_create(id, TFD_CLOEXEC | TFD_NONBLOCK);
     if (fd < 0) return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -EAGAIN : -errno;
     result = -EAGAIN;
@@ -94,6 +93,8 @@ int tpy_timer_create(clockid_t id, struct sigevent *event, timer_t *timer)
     struct sigevent copy;
     struct tpy_qnx_event read;
     if (!event) return (timer_create)(id, NULL, timer);
+    TPY_QNX_SHIELDED;
+    tpy_qnx_begin();
     int result = tpy_copy(&copy, event, sizeof copy) ? -EFAULT : 0;
     if (result == 0)
         switch (copy.sigev_notify & SIGEV_TYPE_MASK) {
@@ -116,6 +117,7 @@ int tpy_timer_create(clockid_t id, struct sigevent *event, timer_t *timer)
 int tpy_timer_delete(timer_t timer)
 {
     if (!ours(timer)) return (timer_delete)(timer);
+    TPY_QNX_SHIELDED;
     pthread_mutex_lock(&lock);
     struct timer *found = find(timer);
     if (found) {

@@ -33,7 +33,7 @@ variables
   \* the server's private records
   record = [state |-> "idle", sequence |-> 0, open |-> 0, length |-> 1],
   seen = 0, honestSeen = 0, queue = <<>>,
-  copied = 1, finished = 0;
+  copied = 1, taken = 0, overtakes = 0, finished = 0;
 
 process (hostile = "hostile")
 {
@@ -46,15 +46,11 @@ Attack:
 }
 
 fair process (honest = "honest")
-  variables n = 0;
 {
 Post:
-  while (n < 2) {
-      n := n + 1;
-      honestPost := n;
-    Wait:
-      await honestAnswer = n;
-  }
+  honestPost := 1;
+Wait:
+  await honestAnswer = 1;
 }
 
 fair process (server = "server")
@@ -84,8 +80,13 @@ Look:
       else if (queue[1] = "honest") {
         queue := Tail(queue);
         honestAnswer := honestSeen;
+        overtakes := 0;
         goto Look;
-      } else { queue := Tail(queue); if (record.state /= "queued") goto Look };
+      } else {
+        overtakes := IF Len(queue) > 1 THEN overtakes + 1 ELSE 0;
+        queue := Tail(queue);
+        if (record.state /= "queued") goto Look;
+      };
     Accept:                                                \* accepted := sequence, then look at the answer
       word := answer;
     Judge:
@@ -96,7 +97,7 @@ Look:
       else record.open := word[1];
     Again:
       tries := 0;
-      if (post /= record.sequence) goto Drop else record.state := "accepted";
+      if (post /= record.sequence) goto Drop else { record.state := "accepted"; taken := record.sequence };
     Copy:
       copied := IF Bug = "twice" THEN length ELSE record.length;
       if (Bug = "trust") record.sequence := answer[1];
@@ -110,12 +111,257 @@ Look:
       else if (answer = word) { answer := <<record.sequence, "over">>; finished := record.sequence }
       else { word := answer; tries := IF Bug = "endless" THEN 0 ELSE tries + 1; goto Publish };
     Drop:
-      tries := 0; word := <<0, "over">>; finished := 0;
+      tries := 0; word := <<0, "over">>; finished := 0; taken := 0;
       record := [state |-> IF record.state = "free" THEN "free" ELSE "idle", sequence |-> record.sequence, open |-> 0, length |-> 1];
   }
 }
 } *)
 \* BEGIN TRANSLATION
+VARIABLES post, answer, length, stamp, honestPost, honestAnswer, record, seen, 
+          honestSeen, queue, copied, taken, overtakes, finished, pc, word, 
+          tries, first
+
+vars == << post, answer, length, stamp, honestPost, honestAnswer, record, 
+           seen, honestSeen, queue, copied, taken, overtakes, finished, pc, 
+           word, tries, first >>
+
+ProcSet == {"hostile"} \cup {"honest"} \cup {"server"}
+
+Init == (* Global variables *)
+        /\ post = 0
+        /\ answer = <<0, "over">>
+        /\ length = 1
+        /\ stamp = FALSE
+        /\ honestPost = 0
+        /\ honestAnswer = 0
+        /\ record = [state |-> "idle", sequence |-> 0, open |-> 0, length |-> 1]
+        /\ seen = 0
+        /\ honestSeen = 0
+        /\ queue = <<>>
+        /\ copied = 1
+        /\ taken = 0
+        /\ overtakes = 0
+        /\ finished = 0
+        (* Process server *)
+        /\ word = <<0, "over">>
+        /\ tries = 0
+        /\ first = FALSE
+        /\ pc = [self \in ProcSet |-> CASE self = "hostile" -> "Attack"
+                                        [] self = "honest" -> "Post"
+                                        [] self = "server" -> "Look"]
+
+Attack == /\ pc["hostile"] = "Attack"
+          /\ \/ /\ \E s \in Numbers:
+                     post' = s
+                /\ UNCHANGED <<answer, length, stamp>>
+             \/ /\ \E w \in Words:
+                     answer' = w
+                /\ UNCHANGED <<post, length, stamp>>
+             \/ /\ \E l \in 1..2:
+                     length' = l
+                /\ UNCHANGED <<post, answer, stamp>>
+             \/ /\ Bug = "stamp"
+                /\ stamp' = ~stamp
+                /\ UNCHANGED <<post, answer, length>>
+          /\ pc' = [pc EXCEPT !["hostile"] = "Attack"]
+          /\ UNCHANGED << honestPost, honestAnswer, record, seen, honestSeen, 
+                          queue, copied, taken, overtakes, finished, word, 
+                          tries, first >>
+
+hostile == Attack
+
+Post == /\ pc["honest"] = "Post"
+        /\ honestPost' = 1
+        /\ pc' = [pc EXCEPT !["honest"] = "Wait"]
+        /\ UNCHANGED << post, answer, length, stamp, honestAnswer, record, 
+                        seen, honestSeen, queue, copied, taken, overtakes, 
+                        finished, word, tries, first >>
+
+Wait == /\ pc["honest"] = "Wait"
+        /\ honestAnswer = 1
+        /\ pc' = [pc EXCEPT !["honest"] = "Done"]
+        /\ UNCHANGED << post, answer, length, stamp, honestPost, honestAnswer, 
+                        record, seen, honestSeen, queue, copied, taken, 
+                        overtakes, finished, word, tries, first >>
+
+honest == Post \/ Wait
+
+Look == /\ pc["server"] = "Look"
+        /\ LET p == post IN
+             IF p /= seen
+                THEN /\ seen' = p
+                     /\ IF p /= 0 /\ record.state /= "free"
+                           THEN /\ record' = [record EXCEPT !.state = "queued",
+                                                            !.sequence = p]
+                                /\ IF queue = <<>> \/ queue[1] /= "hostile"
+                                      THEN /\ first' = TRUE
+                                      ELSE /\ TRUE
+                                           /\ first' = first
+                           ELSE /\ TRUE
+                                /\ UNCHANGED << record, first >>
+                ELSE /\ TRUE
+                     /\ UNCHANGED << record, seen, first >>
+        /\ IF ~first'
+              THEN /\ pc' = [pc EXCEPT !["server"] = "LookHonest"]
+              ELSE /\ pc' = [pc EXCEPT !["server"] = "Header"]
+        /\ UNCHANGED << post, answer, length, stamp, honestPost, honestAnswer, 
+                        honestSeen, queue, copied, taken, overtakes, finished, 
+                        word, tries >>
+
+Header == /\ pc["server"] = "Header"
+          /\ record' = [record EXCEPT !.length = IF length > Inline THEN Inline ELSE length]
+          /\ pc' = [pc EXCEPT !["server"] = "Enter"]
+          /\ UNCHANGED << post, answer, length, stamp, honestPost, 
+                          honestAnswer, seen, honestSeen, queue, copied, taken, 
+                          overtakes, finished, word, tries, first >>
+
+Enter == /\ pc["server"] = "Enter"
+         /\ first' = FALSE
+         /\ IF \A i \in 1..Len(queue) : queue[i] /= "hostile"
+               THEN /\ queue' = (IF Bug = "stamp" /\ stamp THEN <<"hostile">> \o queue ELSE Append(queue, "hostile"))
+               ELSE /\ TRUE
+                    /\ queue' = queue
+         /\ pc' = [pc EXCEPT !["server"] = "LookHonest"]
+         /\ UNCHANGED << post, answer, length, stamp, honestPost, honestAnswer, 
+                         record, seen, honestSeen, copied, taken, overtakes, 
+                         finished, word, tries >>
+
+LookHonest == /\ pc["server"] = "LookHonest"
+              /\ IF honestPost /= honestSeen
+                    THEN /\ honestSeen' = honestPost
+                         /\ queue' = Append(queue, "honest")
+                    ELSE /\ TRUE
+                         /\ UNCHANGED << honestSeen, queue >>
+              /\ pc' = [pc EXCEPT !["server"] = "Choose"]
+              /\ UNCHANGED << post, answer, length, stamp, honestPost, 
+                              honestAnswer, record, seen, copied, taken, 
+                              overtakes, finished, word, tries, first >>
+
+Choose == /\ pc["server"] = "Choose"
+          /\ IF queue = <<>>
+                THEN /\ pc' = [pc EXCEPT !["server"] = "Look"]
+                     /\ UNCHANGED << honestAnswer, queue, overtakes >>
+                ELSE /\ IF queue[1] = "honest"
+                           THEN /\ queue' = Tail(queue)
+                                /\ honestAnswer' = honestSeen
+                                /\ overtakes' = 0
+                                /\ pc' = [pc EXCEPT !["server"] = "Look"]
+                           ELSE /\ overtakes' = (IF Len(queue) > 1 THEN overtakes + 1 ELSE 0)
+                                /\ queue' = Tail(queue)
+                                /\ IF record.state /= "queued"
+                                      THEN /\ pc' = [pc EXCEPT !["server"] = "Look"]
+                                      ELSE /\ pc' = [pc EXCEPT !["server"] = "Accept"]
+                                /\ UNCHANGED honestAnswer
+          /\ UNCHANGED << post, answer, length, stamp, honestPost, record, 
+                          seen, honestSeen, copied, taken, finished, word, 
+                          tries, first >>
+
+Accept == /\ pc["server"] = "Accept"
+          /\ word' = answer
+          /\ pc' = [pc EXCEPT !["server"] = "Judge"]
+          /\ UNCHANGED << post, answer, length, stamp, honestPost, 
+                          honestAnswer, record, seen, honestSeen, queue, 
+                          copied, taken, overtakes, finished, tries, first >>
+
+Judge == /\ pc["server"] = "Judge"
+         /\ IF word[1] = record.sequence /\ word[2] = "withdraw" /\ tries < Tries
+               THEN /\ IF answer = word
+                          THEN /\ answer' = <<word[1], "over">>
+                               /\ pc' = [pc EXCEPT !["server"] = "Drop"]
+                               /\ UNCHANGED << word, tries >>
+                          ELSE /\ word' = answer
+                               /\ tries' = (IF Bug = "endless" THEN 0 ELSE tries + 1)
+                               /\ pc' = [pc EXCEPT !["server"] = "Judge"]
+                               /\ UNCHANGED answer
+                    /\ UNCHANGED record
+               ELSE /\ IF word[1] = record.sequence
+                          THEN /\ pc' = [pc EXCEPT !["server"] = "Drop"]
+                               /\ UNCHANGED record
+                          ELSE /\ record' = [record EXCEPT !.open = word[1]]
+                               /\ pc' = [pc EXCEPT !["server"] = "Again"]
+                    /\ UNCHANGED << answer, word, tries >>
+         /\ UNCHANGED << post, length, stamp, honestPost, honestAnswer, seen, 
+                         honestSeen, queue, copied, taken, overtakes, finished, 
+                         first >>
+
+Again == /\ pc["server"] = "Again"
+         /\ tries' = 0
+         /\ IF post /= record.sequence
+               THEN /\ pc' = [pc EXCEPT !["server"] = "Drop"]
+                    /\ UNCHANGED << record, taken >>
+               ELSE /\ record' = [record EXCEPT !.state = "accepted"]
+                    /\ taken' = record'.sequence
+                    /\ pc' = [pc EXCEPT !["server"] = "Copy"]
+         /\ UNCHANGED << post, answer, length, stamp, honestPost, honestAnswer, 
+                         seen, honestSeen, queue, copied, overtakes, finished, 
+                         word, first >>
+
+Copy == /\ pc["server"] = "Copy"
+        /\ copied' = (IF Bug = "twice" THEN length ELSE record.length)
+        /\ IF Bug = "trust"
+              THEN /\ record' = [record EXCEPT !.sequence = answer[1]]
+              ELSE /\ TRUE
+                   /\ UNCHANGED record
+        /\ pc' = [pc EXCEPT !["server"] = "Finish"]
+        /\ UNCHANGED << post, answer, length, stamp, honestPost, honestAnswer, 
+                        seen, honestSeen, queue, taken, overtakes, finished, 
+                        word, tries, first >>
+
+Finish == /\ pc["server"] = "Finish"
+          /\ word' = answer
+          /\ pc' = [pc EXCEPT !["server"] = "Publish"]
+          /\ UNCHANGED << post, answer, length, stamp, honestPost, 
+                          honestAnswer, record, seen, honestSeen, queue, 
+                          copied, taken, overtakes, finished, tries, first >>
+
+Publish == /\ pc["server"] = "Publish"
+           /\ copied' = 1
+           /\ IF Bug = "wait" /\ word = <<record.sequence, "withdraw">>
+                 THEN /\ pc' = [pc EXCEPT !["server"] = "Finish"]
+                      /\ UNCHANGED << answer, record, finished, word, tries >>
+                 ELSE /\ IF ~(word[1] = record.open \/ word = <<record.sequence, "withdraw">>)
+                            THEN /\ pc' = [pc EXCEPT !["server"] = "Drop"]
+                                 /\ UNCHANGED << answer, record, finished, 
+                                                 word, tries >>
+                            ELSE /\ IF tries >= Tries
+                                       THEN /\ record' = [record EXCEPT !.state = "free"]
+                                            /\ pc' = [pc EXCEPT !["server"] = "Drop"]
+                                            /\ UNCHANGED << answer, finished, 
+                                                            word, tries >>
+                                       ELSE /\ IF answer = word
+                                                  THEN /\ answer' = <<record.sequence, "over">>
+                                                       /\ finished' = record.sequence
+                                                       /\ pc' = [pc EXCEPT !["server"] = "Drop"]
+                                                       /\ UNCHANGED << word, 
+                                                                       tries >>
+                                                  ELSE /\ word' = answer
+                                                       /\ tries' = (IF Bug = "endless" THEN 0 ELSE tries + 1)
+                                                       /\ pc' = [pc EXCEPT !["server"] = "Publish"]
+                                                       /\ UNCHANGED << answer, 
+                                                                       finished >>
+                                            /\ UNCHANGED record
+           /\ UNCHANGED << post, length, stamp, honestPost, honestAnswer, seen, 
+                           honestSeen, queue, taken, overtakes, first >>
+
+Drop == /\ pc["server"] = "Drop"
+        /\ tries' = 0
+        /\ word' = <<0, "over">>
+        /\ finished' = 0
+        /\ taken' = 0
+        /\ record' = [state |-> IF record.state = "free" THEN "free" ELSE "idle", sequence |-> record.sequence, open |-> 0, length |-> 1]
+        /\ pc' = [pc EXCEPT !["server"] = "Look"]
+        /\ UNCHANGED << post, answer, length, stamp, honestPost, honestAnswer, 
+                        seen, honestSeen, queue, copied, overtakes, first >>
+
+server == Look \/ Header \/ Enter \/ LookHonest \/ Choose \/ Accept
+             \/ Judge \/ Again \/ Copy \/ Finish \/ Publish \/ Drop
+
+Next == hostile \/ honest \/ server
+
+Spec == /\ Init /\ [][Next]_vars
+        /\ WF_vars(honest)
+        /\ WF_vars(server)
+
 \* END TRANSLATION
 
 \* What the server decides by is its own and in range.
@@ -124,16 +370,16 @@ RecordOk ==
   /\ record.sequence \in Numbers /\ record.open \in Numbers
   /\ record.length <= Inline /\ copied <= Inline
   /\ tries <= Tries /\ Len(queue) <= 2
-  /\ record.state = "accepted" => record.sequence = seen /\ record.sequence /= 0
+  /\ record.state = "accepted" => record.sequence = taken /\ taken /= 0
 \* It answers what it accepted, and only while that is accepted.
-AnswersOwn == finished /= 0 => record.state = "accepted" /\ finished = record.sequence
+AnswersOwn == finished /= 0 => record.state = "accepted" /\ finished = taken
+\* Nobody goes first twice while the other waits.
+Fair == overtakes <= 1
 
 \* The record takes only the steps of the protocol, whatever the client writes.
 Steps == {<<"idle", "queued">>, <<"queued", "accepted">>, <<"queued", "idle">>, <<"accepted", "idle">>, <<"accepted", "free">>}
 RecordMoves == [][record'.state /= record.state => <<record.state, record'.state>> \in Steps]_record
 
-\* Each operation ends.
-ServerMoves == []<>(pc["server"] = "Look")
-\* The honest client is served.
+\* The honest client is served: so each operation on the hostile exchange ends.
 HonestServed == <>(pc["honest"] = "Done")
 ================================================================================

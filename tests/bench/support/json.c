@@ -92,7 +92,7 @@ static void one_round(FILE *file, const struct round *round)
     number(file, "fairness", round->fairness, 4);
     fprintf(file, ", \"longest_ns\": %.0f, ", round->longest);
     number(file, "cache_line_ns", round->probe, 1);
-    fprintf(file, "}");
+    fprintf(file, ", \"disturbed\": %s}", round->disturbed ? "true" : "false");
 }
 
 static void one_result(FILE *file, int group, int size, int entry, const struct result *r)

@@ -86,7 +86,7 @@ void report_idle(void)
     fflush(stdout);
 }
 
-int report_targets(void)
+int report_targets(bool doubtful)
 {
     static struct target targets[TARGETS_MOST];
     int count = targets_judge(targets), missed = 0;
@@ -103,7 +103,8 @@ int report_targets(void)
         snprintf(wanted, sizeof wanted, "%s %g%s", t->at_least ? ">=" : "<=", t->bound, t->unit);
         if (t->aim >= 0)
             snprintf(aim, sizeof aim, "%g%s", t->aim, t->unit);
-        printf("%-62s %10s %11s %9s  %s\n", t->what, measured, wanted, aim, verdict);
+        printf("%-62s %10s %11s %9s  %s%s\n", t->what, measured, wanted, aim, verdict,
+               doubtful && t->measured >= 0 ? ", doubtful" : "");
     }
     fflush(stdout);
     return missed;

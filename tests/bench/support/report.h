@@ -2,9 +2,14 @@
 #ifndef TPY_BENCH_REPORT_H
 #define TPY_BENCH_REPORT_H
 
+#include <stdbool.h>
+
 void report_case(int group, int size);
 void report_idle(void);
-/* Prints the table of targets. Returns how many were measured and missed. */
-int report_targets(void);
+/*
+ * Prints the table of targets; each verdict as doubtful when the machine was busy with other work. Returns how many were
+ * measured and missed.
+ */
+int report_targets(bool doubtful);
 
 #endif

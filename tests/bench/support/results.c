@@ -51,7 +51,7 @@ double results_quantile(const struct histogram *h, double part)
     return h->count ? (double)histogram_quantile(h, part) : RESULTS_NONE;
 }
 
-void results_add(struct result *r, const struct slice *slice, double probe)
+void results_add(struct result *r, const struct slice *slice, double probe, bool disturbed)
 {
     r->present = true;
     histogram_merge(&r->batches, &slice->batches);
@@ -74,6 +74,7 @@ void results_add(struct result *r, const struct slice *slice, double probe)
             .fairness = slice->fairness,
             .longest = (double)slice->longest,
             .probe = probe,
+            .disturbed = disturbed,
         };
 }
 
@@ -130,7 +131,7 @@ double results_ratio(const struct result *a, const struct result *b, enum field 
     int count = 0;
     for (int i = 0; a && b && i < a->rounds && i < b->rounds; i++) {
         double above = field_of(&a->round[i], field), below = field_of(&b->round[i], field);
-        if (above >= 0 && below > 0)
+        if (above >= 0 && below > 0 && !b->round[i].disturbed)
             values[count++] = above / below;
     }
     return median(values, count, a && b ? a->rounds : 0);

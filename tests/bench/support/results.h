@@ -17,6 +17,7 @@
 struct round {
     double batch; /* median of batches, nanoseconds per call; of single calls where there are no batches */
     double single, rate, fairness, longest;
+    bool disturbed; /* spinners that had no CPU of their own: no measure for anything else */
     double probe; /* cache line there and back just before and after, nanoseconds */
 };
 
@@ -43,7 +44,7 @@ struct result *results_of(int group, int size, int entry);
 const struct result *results_look(int group, int size, int entry);
 /* The same if it holds at least one slice, else NULL. */
 const struct result *results_find(int group, int size, int entry);
-void results_add(struct result *r, const struct slice *slice, double probe);
+void results_add(struct result *r, const struct slice *slice, double probe, bool disturbed);
 double results_slice_batch(const struct slice *slice);
 double results_quantile(const struct histogram *h, double part); /* RESULTS_NONE of an empty one */
 
@@ -52,7 +53,7 @@ double results_quantile(const struct histogram *h, double part); /* RESULTS_NONE
  * round does not speak for a run.
  */
 double results_median(const struct result *r, enum field field);
-/* The same of a's field / b's field within each round. */
+/* The same of a's field / b's field within each round; rounds in which b was disturbed do not count. */
 double results_ratio(const struct result *a, const struct result *b, enum field field);
 double results_least(const struct result *r, enum field field);
 double results_cpu_per_call(const struct result *r); /* nanoseconds, both processes */

@@ -186,19 +186,31 @@ static void take(struct slice *slice, const char *line, double *slowest)
         *slowest = rate;
 }
 
+/* Which part of a time its servers really ran. Exactly that time: before it they may well wait for a CPU. */
+static double busy_share(const struct session *s, uint64_t from, uint64_t to)
+{
+    clock_sleep_until(from);
+    uint64_t cpu = server_cpu(s), before = clock_now();
+    clock_sleep_until(to);
+    uint64_t spent = server_cpu(s) - cpu;
+    return (double)spent / (double)(clock_now() - before) / s->group->servers;
+}
+
 int session_run(struct session *s, const struct slice_plan *plan, struct slice *slice)
 {
-    *slice = (struct slice){0};
+    *slice = (struct slice){.spin_share = 1};
     hold(s, false);
     uint64_t allocated_before, allocated_after;
     if (server_allocated(s, &allocated_before))
         return -1;
-    uint64_t cpu = server_cpu(s), before = clock_now();
+    uint64_t cpu = server_cpu(s);
     uint64_t start_time = clock_now() + 2 * MILLISECOND + (uint64_t)s->client_count * MILLISECOND / 2;
     uint64_t deadline = start_time + plan->batch_time + plan->single_time + ANSWER_TIME;
     double slowest = -1;
     if (say_run(s, plan, start_time))
         return -1;
+    if (s->entry->held)
+        slice->spin_share = busy_share(s, start_time, start_time + plan->batch_time);
     for (int i = 0; i < s->client_count; i++) {
         char *line = process_line(&s->clients[i], deadline);
         if (!line || strncmp(line, "done ", 5))
@@ -206,10 +218,15 @@ int session_run(struct session *s, const struct slice_plan *plan, struct slice *
         take(slice, line, &slowest);
     }
     slice->server_cpu = server_cpu(s) - cpu;
-    slice->wall = clock_now() - before;
     if (server_allocated(s, &allocated_after))
         return -1;
     slice->server_allocated = allocated_after - allocated_before;
+    if (s->entry->held) {
+        uint64_t planned = plan->batch_time + plan->single_time; /* a last long batch may overrun it */
+        double time = (double)(slice->span > planned ? slice->span : planned) * s->client_count;
+        double client_share = time > 0 ? (double)slice->client_cpu / time : 0;
+        slice->spin_share = client_share < slice->spin_share ? client_share : slice->spin_share;
+    }
     slice->fairness = slice->rate > 0 ? slowest * s->client_count / slice->rate : 0;
     if (!plan->batch_time) /* neither is to be had of paced calls */
         slice->rate = slice->fairness = -1;

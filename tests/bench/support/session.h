@@ -36,7 +36,8 @@ struct slice {
     double fairness; /* the slowest client's rate / the mean; likewise */
     uint64_t longest, checked, wrong;
     uint64_t span; /* of the longest batch part of a client */
-    uint64_t wall; /* between the two readings that make server_cpu */
+    /* The smaller part of the batch part that server and client were on a CPU; 1 where nobody spins without end. */
+    double spin_share;
     uint64_t client_cpu, server_cpu;
     uint64_t client_allocated, client_batch_calls, server_allocated;
     struct histogram batches, singles; /* tenths of a nanosecond; nanoseconds */

@@ -1,6 +1,6 @@
 /*
- * mm_support: what the tests of mmlib's IPC share: names that no other test run uses, one-line messages, calls that run in
- * a thread of their own, and sockets as the original library makes them.
+ * mm_support: what the tests of mmlib's IPC share: names that no other test run uses, one-line messages, calls that
+ * run in a thread of their own, and sockets as the original library makes them.
  */
 #ifndef MM_SUPPORT_H
 #define MM_SUPPORT_H
@@ -55,7 +55,7 @@ void mm_start(struct mm_call *call);
 void mm_start_asleep(struct mm_call *call, long system_call);
 /* The same for a call that sends: which of two system calls it is depends on the message. */
 void mm_start_asleep_sending(struct mm_call *call);
-/* Cancels the thread and waits for its end. Skips the case under AddressSanitizer, which loses track of such a stack. */
+/* Cancels the thread and waits for its end. Skips the case under AddressSanitizer, which loses track of its stack. */
 void mm_cancel(struct mm_call *call);
 /* Waits for its end; returns the result. */
 long mm_join(struct mm_call *call);

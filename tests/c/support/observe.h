@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Waits until the thread sleeps in the system call of this number (SYS_accept4 ...). The thread may be of any process. */
+/* Waits until it sleeps in the system call of this number (SYS_accept4, ...). The thread may be any process's. */
 void observe_asleep_in(pid_t thread, long system_call);
 void observe_asleep_in_either(pid_t thread, long one, long other);
 

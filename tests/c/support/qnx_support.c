@@ -77,36 +77,27 @@ void qnx_await(_Atomic unsigned *word, unsigned value)
 
 static void pause_a_little(void) { nanosleep(&(struct timespec){0, 200000}, NULL); }
 
-/* Counts the sleepers of a process that another process would see, too. */
+/* Counts the sleepers of a process as any other process sees them. */
 static unsigned blocked(pid_t process, enum tpy_blocked state, pid_t partner, int port)
 {
-    static __thread struct {
-        pid_t process;
-        const struct tpy_inspect *table;
-    } known;
-    if (known.process != process) {
-        char path[4096], directory[4000];
-        struct stat space;
-        CHECK_EQ(tpy_node_directory(geteuid(), directory, sizeof directory), 0);
-        CHECK_EQ(stat("/proc/self/ns/pid", &space), 0);
-        snprintf(path, sizeof path, "%s/%d.%lu.state", directory, process, (unsigned long)space.st_ino);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0) return 0; /* it has not begun */
-        if (lseek(fd, 0, SEEK_END) < (off_t)sizeof(struct tpy_inspect)) {
-            close(fd);
-            return 0;
-        }
-        void *map = mmap(NULL, sizeof(struct tpy_inspect), PROT_READ, MAP_SHARED, fd, 0);
-        close(fd);
-        CHECK(map != MAP_FAILED);
-        known.process = process;
-        known.table = map;
-    }
+    char path[4096], directory[4000];
+    struct stat space;
     unsigned count = 0;
-    for (unsigned i = 1; i <= TPY_THREADS_MAX && i < 256; i++) {
-        const volatile struct tpy_inspect_thread *thread = &known.table->thread[i];
-        if (thread->state == state && thread->port == (uint32_t)port && (partner == 0 || thread->partner == (uint32_t)partner)) count++;
+    CHECK_EQ(tpy_node_directory(geteuid(), directory, sizeof directory), 0);
+    CHECK_EQ(stat("/proc/self/ns/pid", &space), 0);
+    snprintf(path, sizeof path, "%s/%d.%lu.state", directory, process, (unsigned long)space.st_ino);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0; /* it has not begun */
+    if (lseek(fd, 0, SEEK_END) >= (off_t)sizeof(struct tpy_inspect)) {
+        const struct tpy_inspect *table = mmap(NULL, sizeof *table, PROT_READ, MAP_SHARED, fd, 0);
+        CHECK(table != MAP_FAILED);
+        for (unsigned i = 1; i < 256; i++) {
+            const volatile struct tpy_inspect_thread *thread = &table->thread[i];
+            if (thread->state == state && thread->port == (uint32_t)port && (partner == 0 || thread->partner == (uint32_t)partner)) count++;
+        }
+        munmap((void *)table, sizeof *table);
     }
+    close(fd);
     return count;
 }
 

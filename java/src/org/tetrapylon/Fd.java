@@ -20,6 +20,7 @@ import org.tetrapylon.internal.Deadline;
 import org.tetrapylon.internal.Descriptor;
 import org.tetrapylon.internal.FdAccess;
 import org.tetrapylon.internal.FdTransfer;
+import org.tetrapylon.internal.Leaks;
 import org.tetrapylon.internal.NativeLibrary;
 import org.tetrapylon.internal.OwnDescriptors;
 
@@ -38,7 +39,7 @@ import org.tetrapylon.internal.OwnDescriptors;
 public final class Fd implements AutoCloseable {
 
     /** The name of the logger that leaks are reported to, at level WARNING. */
-    public static final String LOGGER = "org.tetrapylon.Fd";
+    public static final String LOGGER = Leaks.LOGGER;
 
     /** {@link #poll}: reading does not block: there is data, a connection, or the end. */
     public static final int READABLE = tetrapylon_h.TPY_FD_READABLE();
@@ -51,8 +52,6 @@ public final class Fd implements AutoCloseable {
     /** {@link #poll}: the other side will send nothing more. */
     public static final int PEER_CLOSED = tetrapylon_h.TPY_FD_PEER_CLOSED();
 
-    private static final Cleaner CLEANER = Cleaner.create();
-    private static final boolean TRACE = "trace".equals(System.getProperty("tetrapylon.leaks"));
     private static final long PAGE;
 
     static {
@@ -66,6 +65,11 @@ public final class Fd implements AutoCloseable {
             @Override
             protected Descriptor descriptor(Fd fd) {
                 return fd.descriptor;
+            }
+
+            @Override
+            protected Fd make(int number) {
+                return new Fd(number);
             }
         };
     }
@@ -82,28 +86,15 @@ public final class Fd implements AutoCloseable {
         }
     }
 
-    /** What is left when an Fd was forgotten. Must not know the Fd. */
-    private record Leak(Descriptor descriptor, Throwable made) implements Runnable {
-        @Override
-        public void run() {
-            if (!descriptor.shut()) {
-                return;
-            }
-            tetrapylon_h.tpy_fd_close(descriptor.number());
-            System.getLogger(LOGGER).log(System.Logger.Level.WARNING, "File descriptor " + descriptor.number()
-                    + " was never closed" + (made == null ? "; -Dtetrapylon.leaks=trace shows where it came from" : ""), made);
-        }
-    }
-
     private Fd(int number) {
         descriptor = new Descriptor(number);
-        leak = CLEANER.register(this, new Leak(descriptor, TRACE ? new Throwable("made here") : null));
+        leak = Leaks.watch(this, "File descriptor", descriptor, () -> tetrapylon_h.tpy_fd_close(number));
     }
 
     /**
      * {@return an object that owns a descriptor which has only been a number so far}
      *
-     * @param number the number; nobody else may close it
+     * @param number the number; nobody else may close it from now on
      * @throws TetrapylonException EBADF it is not open
      */
     public static Fd adopt(int number) {
@@ -440,7 +431,10 @@ public final class Fd implements AutoCloseable {
         }
     }
 
-    /** Closes the descriptor, after all who use it in other threads have come back; does nothing when it is closed. */
+    /**
+     * Closes the descriptor. Who waits on it in another thread comes back with EBADF; who is sending it to another process is
+     * waited for. Does nothing when it is closed.
+     */
     @Override
     public void close() {
         if (descriptor.shut()) {

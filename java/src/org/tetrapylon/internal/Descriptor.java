@@ -2,6 +2,8 @@ package org.tetrapylon.internal;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.tetrapylon.Errno;
 import org.tetrapylon.generated.core.tetrapylon_h;
@@ -33,6 +35,8 @@ public final class Descriptor {
     private volatile Thread closer;
     /** Virtual threads that wait here; changed under this object's lock. */
     private Waiter waiters;
+    /** What is to be told before it is closed; under this object's lock. */
+    private final List<Runnable> observers = new ArrayList<>(0);
     /** Whether the poller has ever watched it; under this object's lock. */
     private boolean watched;
 
@@ -101,12 +105,26 @@ public final class Descriptor {
         if (users != CLOSED) {
             getEverybodyOut();
         }
+        List<Runnable> told;
         synchronized (this) {
             if (watched) {
                 Poller.forget(number);
             }
+            told = List.copyOf(observers);
+            observers.clear();
         }
+        told.forEach(Runnable::run);
         return true;
+    }
+
+    /** From now on calls the observer before the number is closed, when nobody uses it any more. The caller has entered. */
+    public synchronized void observe(Runnable observer) {
+        observers.add(observer);
+    }
+
+    /** Does not call the observer any more. */
+    public synchronized void forget(Runnable observer) {
+        observers.remove(observer);
     }
 
     private void getEverybodyOut() {

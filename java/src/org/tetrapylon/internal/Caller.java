@@ -1,0 +1,167 @@
+package org.tetrapylon.internal;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import org.tetrapylon.generated.core.tetrapylon_h;
+import org.tetrapylon.generated.qnx.neutrino_h;
+import org.tetrapylon.generated.qnx.tpy_msg_answer;
+import org.tetrapylon.generated.qnx.tpy_thread_on_sleep$hook;
+
+/**
+ * What the Java side keeps for each thread that calls in: memory for what a call brings back and for payloads that do not lie in
+ * native memory, and the means to wake it. Nothing is allocated for a call once a thread has made its first ones.
+ *
+ * <p>Interruption. The library tells, by an upcall, when a call of this thread is about to sleep and when it has woken; only then
+ * does the thread register with {@link Thread#interrupt}. So a call that is answered while it polls costs nothing for it. See
+ * docs/decisions/java-blocking-calls.md.
+ *
+ * <p>Virtual threads have a Caller too, but no native thread of their own: their blocking calls run on a {@link Workers worker}.
+ *
+ * <p>Owner: the thread. Only {@link Wake} is touched by others.
+ */
+public final class Caller {
+
+    /** Memory for payloads that a thread has at first; it grows to the largest payload and stays so. */
+    private static final long FIRST_SCRATCH = 4096;
+
+    private static final MemorySegment ON_SLEEP;
+    private static final ThreadLocal<Caller> CURRENT;
+
+    static {
+        NativeLibrary.load();
+        ON_SLEEP = tpy_thread_on_sleep$hook.allocate(Caller::onSleep, Arena.global());
+        CURRENT = ThreadLocal.withInitial(Caller::new);
+    }
+
+    /** The status of the last answer, as the server gave it. */
+    public long status;
+    /** How many bytes the last answer had. */
+    public long length;
+
+    /** Of a virtual thread: what its next blocking call is to arm on the worker; 0: nothing. */
+    public int armedStates;
+    /** Of a virtual thread: when that is, by {@link System#nanoTime}. */
+    public long armedUntil;
+    /** The priority set for its messages, -1: by the thread's policy. */
+    public int priority = -1;
+
+    private final boolean virtual;
+    private final MemorySegment answer;
+    private final Wake wake;
+    private boolean registered;
+
+    private MemorySegment out = MemorySegment.NULL;
+    private ByteBuffer outView;
+    private MemorySegment in = MemorySegment.NULL;
+    private ByteBuffer inView;
+
+    private Caller() {
+        virtual = Thread.currentThread().isVirtual();
+        registered = virtual;
+        wake = virtual ? null : new Wake();
+        answer = virtual ? MemorySegment.NULL : Arena.ofAuto().allocate(tpy_msg_answer.layout());
+    }
+
+    /** {@return the calling thread's} */
+    public static Caller current() {
+        Caller caller = CURRENT.get();
+        if (!caller.registered) {
+            caller.register();
+        }
+        return caller;
+    }
+
+    /** Where the process has no number left for this thread, its calls fail with EAGAIN by themselves, and the next one tries again. */
+    private void register() {
+        int number = tetrapylon_h.tpy_thread_number_self();
+        if (number > 0 && neutrino_h.tpy_thread_on_sleep(ON_SLEEP) == 0) {
+            wake.thread = number;
+            registered = true;
+        }
+    }
+
+    /** {@return whether this is a virtual thread's} */
+    public boolean isVirtual() {
+        return virtual;
+    }
+
+    /** {@return the struct tpy_msg_answer that a send of this thread fills} */
+    public MemorySegment answer() {
+        return answer;
+    }
+
+    /** Takes over what the last send of this thread brought back. */
+    public void readAnswer() {
+        status = answer.get(ValueLayout.JAVA_LONG, 0);
+        length = answer.get(ValueLayout.JAVA_LONG, Long.BYTES);
+    }
+
+    /** To be called after each call that can block: an interrupt that came too late for it must not end the next one. */
+    public void settle() {
+        if (wake.sent) {
+            wake.sent = false;
+            tetrapylon_h.tpy_thread_interrupted();
+        }
+    }
+
+    /** {@return native memory of this thread for a payload that goes out, at least that large; valid until the next call} */
+    public MemorySegment out(long size) {
+        if (out.byteSize() < size) {
+            out = grown(size);
+            outView = null;
+        }
+        return out;
+    }
+
+    /** {@return native memory of this thread for a payload that comes in, at least that large; valid until the next call} */
+    public MemorySegment in(long size) {
+        if (in.byteSize() < size) {
+            in = grown(size);
+            inView = null;
+        }
+        return in;
+    }
+
+    private static MemorySegment grown(long size) {
+        long capacity = Math.max(FIRST_SCRATCH, Long.highestOneBit(Math.max(1, size - 1)) << 1);
+        return Arena.ofAuto().allocate(capacity, Long.BYTES);
+    }
+
+    /** {@return {@link #out} as a buffer; its position and limit mean nothing} */
+    public ByteBuffer outBuffer(int size) {
+        out(size);
+        if (outView == null) {
+            outView = view(out);
+        }
+        return outView;
+    }
+
+    /** {@return {@link #in} as a buffer; its position and limit mean nothing} */
+    public ByteBuffer inBuffer(int size) {
+        in(size);
+        if (inView == null) {
+            inView = view(in);
+        }
+        return inView;
+    }
+
+    private static ByteBuffer view(MemorySegment memory) {
+        return memory.asSlice(0, Math.min(memory.byteSize(), Integer.MAX_VALUE)).asByteBuffer();
+    }
+
+    /** Called by the library on the thread that sleeps. An exception here would end the JVM. */
+    private static void onSleep(int asleep) {
+        try {
+            Wake wake = CURRENT.get().wake;
+            if (asleep != 0) {
+                wake.fallAsleep();
+            } else {
+                wake.awake();
+            }
+        } catch (Throwable e) {
+            // Without memory or stack for this the thread only cannot be interrupted this time.
+        }
+    }
+}

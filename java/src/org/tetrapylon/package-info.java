@@ -1,0 +1,2 @@
+/** What all interfaces share: errors, and file descriptors. */
+package org.tetrapylon;

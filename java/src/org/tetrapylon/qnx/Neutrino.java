@@ -1,0 +1,738 @@
+package org.tetrapylon.qnx;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
+import java.util.Objects;
+import org.tetrapylon.Errno;
+import org.tetrapylon.generated.qnx._name_attach;
+import org.tetrapylon.generated.qnx.itimerspec;
+import org.tetrapylon.generated.qnx.neutrino_h;
+import org.tetrapylon.generated.qnx.timespec;
+import org.tetrapylon.internal.Caller;
+import org.tetrapylon.internal.NativeLibrary;
+
+/**
+ * The functions of {@code sys/neutrino.h}, {@code sys/dispatch.h} and {@code sys/netmgr.h} under their documented names, close to their
+ * pages in the QNX Neutrino C Library Reference; the headers in include/ say what each does and which errors it gives. For an
+ * easier way in see {@link Channel} and {@link Connection}.
+ *
+ * <p>Conventions. Where a C function returns -1 and sets errno, the method throws
+ * {@link org.tetrapylon.TetrapylonException}, which carries the errno. The twin with {@code _r} never throws it and returns the
+ * negative errno instead; as on its page, {@code msgSend_r} cannot tell a server's negative status from an error, but {@code msgSend}
+ * can. The forms with {@code nc} are the same as those without: Java has no pthread_cancel.
+ *
+ * <p>Buffers are native segments (a segment on the Java heap gives IllegalArgumentException); sizes and offsets are in bytes,
+ * times in nanoseconds. A size beyond the segment's gives IndexOutOfBoundsException, and memory that is written must not be
+ * read-only. Segments of confined and automatic arenas are passed fastest; one of a shared arena costs about 9 ns more.
+ *
+ * <p>{@link Thread#interrupt} ends a blocked call with EINTR, also one that begins while the thread is interrupted; the interrupt status
+ * stays set. On a channel with {@link #_NTO_CHF_UNBLOCK} a client whose message has been received stays blocked until the server
+ * lets it go. All methods are thread-safe. Blocking calls of virtual threads run on a platform thread of the library's, whose number the
+ * server sees, and do not hold up their carrier.
+ */
+public final class Neutrino {
+
+    static {
+        NativeLibrary.load();
+    }
+
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_FIXED_PRIORITY = neutrino_h._NTO_CHF_FIXED_PRIORITY();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_UNBLOCK = neutrino_h._NTO_CHF_UNBLOCK();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_THREAD_DEATH = neutrino_h._NTO_CHF_THREAD_DEATH();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_DISCONNECT = neutrino_h._NTO_CHF_DISCONNECT();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_NET_MSG = neutrino_h._NTO_CHF_NET_MSG();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_SENDER_LEN = neutrino_h._NTO_CHF_SENDER_LEN();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_COID_DISCONNECT = neutrino_h._NTO_CHF_COID_DISCONNECT();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_REPLY_LEN = neutrino_h._NTO_CHF_REPLY_LEN();
+    /** Channel flag, see channelCreate. */
+    public static final int _NTO_CHF_PRIVATE = neutrino_h._NTO_CHF_PRIVATE();
+    /** See connectAttach and connectFlags. */
+    public static final int _NTO_SIDE_CHANNEL = neutrino_h._NTO_SIDE_CHANNEL();
+    /** See connectAttach and connectFlags. */
+    public static final int _NTO_COF_CLOEXEC = neutrino_h._NTO_COF_CLOEXEC();
+    /** See connectAttach and connectFlags. */
+    public static final int _NTO_COF_DEAD = neutrino_h._NTO_COF_DEAD();
+    /** Flag of MsgInfo. */
+    public static final int _NTO_MI_UNBLOCK_REQ = neutrino_h._NTO_MI_UNBLOCK_REQ();
+    /** Code of a pulse, see Pulse. */
+    public static final int _PULSE_CODE_UNBLOCK = neutrino_h._PULSE_CODE_UNBLOCK();
+    /** Code of a pulse, see Pulse. */
+    public static final int _PULSE_CODE_DISCONNECT = neutrino_h._PULSE_CODE_DISCONNECT();
+    /** Code of a pulse, see Pulse. */
+    public static final int _PULSE_CODE_THREADDEATH = neutrino_h._PULSE_CODE_THREADDEATH();
+    /** Code of a pulse, see Pulse. */
+    public static final int _PULSE_CODE_COIDDEATH = neutrino_h._PULSE_CODE_COIDDEATH();
+    /** Code of a pulse, see Pulse. */
+    public static final int _PULSE_CODE_MINAVAIL = neutrino_h._PULSE_CODE_MINAVAIL();
+    /** Code of a pulse, see Pulse. */
+    public static final int _PULSE_CODE_MAXAVAIL = neutrino_h._PULSE_CODE_MAXAVAIL();
+    /** Priority of an event's pulse: that of the thread that delivers it. */
+    public static final int SIGEV_PULSE_PRIO_INHERIT = neutrino_h.SIGEV_PULSE_PRIO_INHERIT();
+    /** State in which a timeout strikes, see timerTimeout. */
+    public static final int _NTO_TIMEOUT_SEND = neutrino_h._NTO_TIMEOUT_SEND();
+    /** State in which a timeout strikes, see timerTimeout. */
+    public static final int _NTO_TIMEOUT_RECEIVE = neutrino_h._NTO_TIMEOUT_RECEIVE();
+    /** State in which a timeout strikes, see timerTimeout. */
+    public static final int _NTO_TIMEOUT_REPLY = neutrino_h._NTO_TIMEOUT_REPLY();
+    /** The time given is one of the clock, not one from now. */
+    public static final int TIMER_ABSTIME = neutrino_h.TIMER_ABSTIME();
+    /** A clock. */
+    public static final int CLOCK_REALTIME = neutrino_h.CLOCK_REALTIME();
+    /** A clock. */
+    public static final int CLOCK_MONOTONIC = neutrino_h.CLOCK_MONOTONIC();
+    /** The only node. */
+    public static final int ND_LOCAL_NODE = neutrino_h.ND_LOCAL_NODE();
+
+    private Neutrino() {}
+
+    private static int check(String call, int result) {
+        if (result < 0) {
+            throw Errno.exception(call, result);
+        }
+        return result;
+    }
+
+    private static long check(String call, long result) {
+        if (result < 0) {
+            throw Errno.exception(call, (int) result);
+        }
+        return result;
+    }
+
+    /** A buffer that is read: a native segment of that many bytes at least. */
+    private static void source(MemorySegment buffer, long bytes) {
+        Objects.checkFromIndexSize(0, bytes, buffer.byteSize());
+    }
+
+    /** A buffer that is written. */
+    private static void target(MemorySegment buffer, long bytes) {
+        Objects.checkFromIndexSize(0, bytes, buffer.byteSize());
+        if (buffer.isReadOnly()) {
+            throw new IllegalArgumentException("the buffer is read-only");
+        }
+    }
+
+    private static MemorySegment struct(MsgInfo info) {
+        return info == null ? MemorySegment.NULL : info.segment();
+    }
+
+    private static MemorySegment struct(SigEvent event) {
+        return event == null ? MemorySegment.NULL : event.segment();
+    }
+
+    // ---- Channels
+
+    /** Makes a channel. {@return its id} */
+    public static int channelCreate(int flags) {
+        return check("ChannelCreate", channelCreate_r(flags));
+    }
+
+    /** As {@link #channelCreate}; returns a negative errno. */
+    public static int channelCreate_r(int flags) {
+        return neutrino_h.ChannelCreate_r(flags);
+    }
+
+    /** Ends a channel: threads blocked on it get ESRCH. {@return 0} */
+    public static int channelDestroy(int chid) {
+        return check("ChannelDestroy", channelDestroy_r(chid));
+    }
+
+    /** As {@link #channelDestroy}; returns a negative errno. */
+    public static int channelDestroy_r(int chid) {
+        return neutrino_h.ChannelDestroy_r(chid);
+    }
+
+    // ---- Connections
+
+    /** Connects to a channel of a process (0: this one). {@return the connection's id} */
+    public static int connectAttach(int nd, int pid, int chid, int index, int flags) {
+        return check("ConnectAttach", connectAttach_r(nd, pid, chid, index, flags));
+    }
+
+    /** As {@link #connectAttach}; returns a negative errno. */
+    public static int connectAttach_r(int nd, int pid, int chid, int index, int flags) {
+        return Calls.connectAttach(nd, pid, chid, index, flags);
+    }
+
+    /** Ends a connection, or a client that has gone (scoid): threads blocked on it get EBADF. {@return 0} */
+    public static int connectDetach(int coid) {
+        return check("ConnectDetach", connectDetach_r(coid));
+    }
+
+    /** As {@link #connectDetach}; returns a negative errno. */
+    public static int connectDetach_r(int coid) {
+        return neutrino_h.ConnectDetach_r(coid);
+    }
+
+    /** Changes a connection's flags. {@return the flags before} */
+    public static int connectFlags(int pid, int coid, int mask, int bits) {
+        return check("ConnectFlags", connectFlags_r(pid, coid, mask, bits));
+    }
+
+    /** As {@link #connectFlags}; returns a negative errno. */
+    public static int connectFlags_r(int pid, int coid, int mask, int bits) {
+        return neutrino_h.ConnectFlags_r(pid, coid, mask, bits);
+    }
+
+    /** Tells of a connection, or the next one above. {@return the coid told of} */
+    public static int connectServerInfo(int pid, int coid, MsgInfo info) {
+        return check("ConnectServerInfo", connectServerInfo_r(pid, coid, info));
+    }
+
+    /** As {@link #connectServerInfo}; returns a negative errno. */
+    public static int connectServerInfo_r(int pid, int coid, MsgInfo info) {
+        return neutrino_h.ConnectServerInfo_r(pid, coid, struct(info));
+    }
+
+    /** Tells who a client process is. {@return it, with ngroups of its groups at most} */
+    public static ClientInfo connectClientInfo(int scoid, int ngroups) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment struct = ClientInfo.allocate(arena);
+            // The struct has room for that many, and C trusts the number.
+            check("ConnectClientInfo", neutrino_h.ConnectClientInfo_r(scoid, struct, Math.min(ngroups, ClientInfo.groupsMax())));
+            return ClientInfo.read(struct, Math.max(0, ngroups));
+        }
+    }
+
+    // ---- Sending
+
+    /** The status, or a negative errno: as on the page, a negative status looks like an error. */
+    private static long statusOr(Caller caller, int result) {
+        return result < 0 ? result : caller.status;
+    }
+
+    private static long statusOf(String call, Caller caller, int result) {
+        check(call, result);
+        return caller.status;
+    }
+
+    /** Sends a message and waits for its reply. {@return the server's status, whatever it is} */
+    public static long msgSend(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
+        source(smsg, sbytes);
+        target(rmsg, rbytes);
+        Caller caller = Caller.current();
+        int result = Calls.send(caller, coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER);
+        return statusOf("MsgSend", caller, result);
+    }
+
+    /** As {@link #msgSend}; returns a negative errno. */
+    public static long msgSend_r(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
+        source(smsg, sbytes);
+        target(rmsg, rbytes);
+        Caller caller = Caller.current();
+        int result = Calls.send(caller, coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER);
+        return statusOr(caller, result);
+    }
+
+    /** As {@link #msgSend}, from a list of parts to a list of parts. {@return the server's status} */
+    public static long msgSendv(int coid, Iov siov, Iov riov) {
+        Caller caller = Caller.current();
+        int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
+        return statusOf("MsgSendv", caller, result);
+    }
+
+    /** As {@link #msgSendv}; returns a negative errno. */
+    public static long msgSendv_r(int coid, Iov siov, Iov riov) {
+        Caller caller = Caller.current();
+        int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
+        return statusOr(caller, result);
+    }
+
+    /** As {@link #msgSend}, from a buffer to a list of parts. {@return the server's status} */
+    public static long msgSendsv(int coid, MemorySegment smsg, long sbytes, Iov riov) {
+        Caller caller = Caller.current();
+        source(smsg, sbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, Iov.of(arena, smsg.asSlice(0, sbytes)), riov, Calls.FOREVER);
+            return statusOf("MsgSendsv", caller, result);
+        }
+    }
+
+    /** As {@link #msgSendsv}; returns a negative errno. */
+    public static long msgSendsv_r(int coid, MemorySegment smsg, long sbytes, Iov riov) {
+        Caller caller = Caller.current();
+        source(smsg, sbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, Iov.of(arena, smsg.asSlice(0, sbytes)), riov, Calls.FOREVER);
+            return statusOr(caller, result);
+        }
+    }
+
+    /** As {@link #msgSend}, from a list of parts to a buffer. {@return the server's status} */
+    public static long msgSendvs(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
+        Caller caller = Caller.current();
+        target(rmsg, rbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, siov, Iov.of(arena, rmsg.asSlice(0, rbytes)), Calls.FOREVER);
+            return statusOf("MsgSendvs", caller, result);
+        }
+    }
+
+    /** As {@link #msgSendvs}; returns a negative errno. */
+    public static long msgSendvs_r(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
+        Caller caller = Caller.current();
+        target(rmsg, rbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, siov, Iov.of(arena, rmsg.asSlice(0, rbytes)), Calls.FOREVER);
+            return statusOr(caller, result);
+        }
+    }
+
+    /** As {@link #msgSend}. {@return the server's status} */
+    public static long msgSendnc(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
+        source(smsg, sbytes);
+        target(rmsg, rbytes);
+        Caller caller = Caller.current();
+        int result = Calls.send(caller, coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER);
+        return statusOf("MsgSendnc", caller, result);
+    }
+
+    /** As {@link #msgSend}; returns a negative errno. */
+    public static long msgSendnc_r(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
+        source(smsg, sbytes);
+        target(rmsg, rbytes);
+        Caller caller = Caller.current();
+        int result = Calls.send(caller, coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER);
+        return statusOr(caller, result);
+    }
+
+    /** As {@link #msgSend}, from a list of parts to a list of parts. {@return the server's status} */
+    public static long msgSendvnc(int coid, Iov siov, Iov riov) {
+        Caller caller = Caller.current();
+        int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
+        return statusOf("MsgSendvnc", caller, result);
+    }
+
+    /** As {@link #msgSendv}; returns a negative errno. */
+    public static long msgSendvnc_r(int coid, Iov siov, Iov riov) {
+        Caller caller = Caller.current();
+        int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
+        return statusOr(caller, result);
+    }
+
+    /** As {@link #msgSend}, from a buffer to a list of parts. {@return the server's status} */
+    public static long msgSendsvnc(int coid, MemorySegment smsg, long sbytes, Iov riov) {
+        Caller caller = Caller.current();
+        source(smsg, sbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, Iov.of(arena, smsg.asSlice(0, sbytes)), riov, Calls.FOREVER);
+            return statusOf("MsgSendsvnc", caller, result);
+        }
+    }
+
+    /** As {@link #msgSendsv}; returns a negative errno. */
+    public static long msgSendsvnc_r(int coid, MemorySegment smsg, long sbytes, Iov riov) {
+        Caller caller = Caller.current();
+        source(smsg, sbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, Iov.of(arena, smsg.asSlice(0, sbytes)), riov, Calls.FOREVER);
+            return statusOr(caller, result);
+        }
+    }
+
+    /** As {@link #msgSend}, from a list of parts to a buffer. {@return the server's status} */
+    public static long msgSendvsnc(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
+        Caller caller = Caller.current();
+        target(rmsg, rbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, siov, Iov.of(arena, rmsg.asSlice(0, rbytes)), Calls.FOREVER);
+            return statusOf("MsgSendvsnc", caller, result);
+        }
+    }
+
+    /** As {@link #msgSendvs}; returns a negative errno. */
+    public static long msgSendvsnc_r(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
+        Caller caller = Caller.current();
+        target(rmsg, rbytes);
+        try (Arena arena = Arena.ofConfined()) {
+            int result = Calls.sendv(caller, coid, siov, Iov.of(arena, rmsg.asSlice(0, rbytes)), Calls.FOREVER);
+            return statusOr(caller, result);
+        }
+    }
+
+    // ---- Receiving
+
+    /** Waits for a message or pulse. {@return its rcvid; 0 for a pulse, see {@link #pulse}} */
+    public static long msgReceive(int chid, MemorySegment msg, long bytes, MsgInfo info) {
+        return check("MsgReceive", msgReceive_r(chid, msg, bytes, info));
+    }
+
+    /** As {@link #msgReceive}; returns a negative errno. */
+    public static long msgReceive_r(int chid, MemorySegment msg, long bytes, MsgInfo info) {
+        target(msg, bytes);
+        return Calls.receive(Caller.current(), chid, msg, bytes, struct(info), Calls.FOREVER);
+    }
+
+    /** As {@link #msgReceive}, into a list of parts. {@return the rcvid, or 0} */
+    public static long msgReceivev(int chid, Iov riov, MsgInfo info) {
+        return check("MsgReceivev", msgReceivev_r(chid, riov, info));
+    }
+
+    /** As {@link #msgReceivev}; returns a negative errno. */
+    public static long msgReceivev_r(int chid, Iov riov, MsgInfo info) {
+        return Calls.receivev(Caller.current(), chid, riov, struct(info));
+    }
+
+    /** Waits for a pulse. {@return 0} */
+    public static int msgReceivePulse(int chid, MemorySegment pulse, long bytes) {
+        return check("MsgReceivePulse", msgReceivePulse_r(chid, pulse, bytes));
+    }
+
+    /** As {@link #msgReceivePulse}; returns a negative errno. */
+    public static int msgReceivePulse_r(int chid, MemorySegment pulse, long bytes) {
+        target(pulse, bytes);
+        return Calls.receivePulse(Caller.current(), chid, pulse, bytes);
+    }
+
+    /** Waits for a pulse. {@return 0} */
+    public static int msgReceivePulsev(int chid, Iov piov) {
+        return check("MsgReceivePulsev", msgReceivePulsev_r(chid, piov));
+    }
+
+    /** As {@link #msgReceivePulsev}; returns a negative errno. */
+    public static int msgReceivePulsev_r(int chid, Iov piov) {
+        return Calls.receivePulsev(Caller.current(), chid, piov);
+    }
+
+    /** {@return the pulse that a receive with result 0 has left in its buffer} */
+    public static Pulse pulse(MemorySegment msg) {
+        return Pulse.read(msg);
+    }
+
+    /** {@return how many bytes a buffer needs for a pulse} */
+    public static int pulseSize() {
+        return Pulse.size();
+    }
+
+    // ---- Finishing
+
+    /** Finishes a message. {@return 0} */
+    public static int msgReply(long rcvid, long status, MemorySegment msg, long bytes) {
+        return check("MsgReply", msgReply_r(rcvid, status, msg, bytes));
+    }
+
+    /** As {@link #msgReply}; returns a negative errno. */
+    public static int msgReply_r(long rcvid, long status, MemorySegment msg, long bytes) {
+        source(msg, bytes);
+        return neutrino_h.MsgReply_r(rcvid, status, msg, bytes);
+    }
+
+    /** As {@link #msgReply}, from a list of parts. {@return 0} */
+    public static int msgReplyv(long rcvid, long status, Iov riov) {
+        return check("MsgReplyv", msgReplyv_r(rcvid, status, riov));
+    }
+
+    /** As {@link #msgReplyv}; returns a negative errno. */
+    public static int msgReplyv_r(long rcvid, long status, Iov riov) {
+        try {
+            return neutrino_h.MsgReplyv_r(rcvid, status, riov.list(), riov.parts());
+        } finally {
+            Reference.reachabilityFence(riov);
+        }
+    }
+
+    /** Finishes a message with an error; EOK, ERESTART and -1 as on the page. {@return 0} */
+    public static int msgError(long rcvid, int error) {
+        return check("MsgError", msgError_r(rcvid, error));
+    }
+
+    /** As {@link #msgError}; returns a negative errno. */
+    public static int msgError_r(long rcvid, int error) {
+        return neutrino_h.MsgError_r(rcvid, error);
+    }
+
+    // ---- Transfer while the client is blocked
+
+    /** Copies from the client's message. {@return the bytes copied} */
+    public static long msgRead(long rcvid, MemorySegment msg, long bytes, long offset) {
+        return check("MsgRead", msgRead_r(rcvid, msg, bytes, offset));
+    }
+
+    /** As {@link #msgRead}; returns a negative errno. */
+    public static long msgRead_r(long rcvid, MemorySegment msg, long bytes, long offset) {
+        target(msg, bytes);
+        return neutrino_h.MsgRead_r(rcvid, msg, bytes, offset);
+    }
+
+    /** As {@link #msgRead}. {@return the bytes copied} */
+    public static long msgReadv(long rcvid, Iov riov, long offset) {
+        return check("MsgReadv", msgReadv_r(rcvid, riov, offset));
+    }
+
+    /** As {@link #msgReadv}; returns a negative errno. */
+    public static long msgReadv_r(long rcvid, Iov riov, long offset) {
+        try {
+            return neutrino_h.MsgReadv_r(rcvid, riov.writableList(), riov.parts(), offset);
+        } finally {
+            Reference.reachabilityFence(riov);
+        }
+    }
+
+    /** Copies into the client's reply buffers. {@return the bytes copied} */
+    public static long msgWrite(long rcvid, MemorySegment msg, long bytes, long offset) {
+        return check("MsgWrite", msgWrite_r(rcvid, msg, bytes, offset));
+    }
+
+    /** As {@link #msgWrite}; returns a negative errno. */
+    public static long msgWrite_r(long rcvid, MemorySegment msg, long bytes, long offset) {
+        source(msg, bytes);
+        return neutrino_h.MsgWrite_r(rcvid, msg, bytes, offset);
+    }
+
+    /** As {@link #msgWrite}. {@return the bytes copied} */
+    public static long msgWritev(long rcvid, Iov iov, long offset) {
+        return check("MsgWritev", msgWritev_r(rcvid, iov, offset));
+    }
+
+    /** As {@link #msgWritev}; returns a negative errno. */
+    public static long msgWritev_r(long rcvid, Iov iov, long offset) {
+        try {
+            return neutrino_h.MsgWritev_r(rcvid, iov.list(), iov.parts(), offset);
+        } finally {
+            Reference.reachabilityFence(iov);
+        }
+    }
+
+    // ---- About a message
+
+    /** Tells of a received message. {@return 0} */
+    public static int msgInfo(long rcvid, MsgInfo info) {
+        return check("MsgInfo", msgInfo_r(rcvid, info));
+    }
+
+    /** As {@link #msgInfo}; returns a negative errno. */
+    public static int msgInfo_r(long rcvid, MsgInfo info) {
+        return neutrino_h.MsgInfo_r(rcvid, struct(info));
+    }
+
+    /** Takes the priority of a received message. {@return 0} */
+    public static int msgCurrent(long rcvid) {
+        return check("MsgCurrent", msgCurrent_r(rcvid));
+    }
+
+    /** As {@link #msgCurrent}; returns a negative errno. */
+    public static int msgCurrent_r(long rcvid) {
+        return neutrino_h.MsgCurrent_r(rcvid);
+    }
+
+    // ---- Pulses and events
+
+    /** Puts a pulse into a channel's queue. {@return 0} */
+    public static int msgSendPulse(int coid, int priority, int code, int value) {
+        return check("MsgSendPulse", msgSendPulse_r(coid, priority, code, value));
+    }
+
+    /** As {@link #msgSendPulse}; returns a negative errno. */
+    public static int msgSendPulse_r(int coid, int priority, int code, int value) {
+        return neutrino_h.MsgSendPulse_r(coid, priority, code, value);
+    }
+
+    /** As {@link #msgSendPulse}, with 64 bits. {@return 0} */
+    public static int msgSendPulsePtr(int coid, int priority, int code, long value) {
+        return check("MsgSendPulsePtr", msgSendPulsePtr_r(coid, priority, code, value));
+    }
+
+    /** As {@link #msgSendPulsePtr}; returns a negative errno. */
+    public static int msgSendPulsePtr_r(int coid, int priority, int code, long value) {
+        return neutrino_h.MsgSendPulsePtr_r(coid, priority, code, MemorySegment.ofAddress(value));
+    }
+
+    /** Delivers an event to the client of a message, also after the reply. {@return 0} */
+    public static int msgDeliverEvent(long rcvid, SigEvent event) {
+        return check("MsgDeliverEvent", msgDeliverEvent_r(rcvid, event));
+    }
+
+    /** As {@link #msgDeliverEvent}; returns a negative errno. */
+    public static int msgDeliverEvent_r(long rcvid, SigEvent event) {
+        return neutrino_h.MsgDeliverEvent_r(rcvid, struct(event));
+    }
+
+    /** Checks an event. {@return 0} */
+    public static int msgVerifyEvent(long rcvid, SigEvent event) {
+        return check("MsgVerifyEvent", msgVerifyEvent_r(rcvid, event));
+    }
+
+    /** As {@link #msgVerifyEvent}; returns a negative errno. */
+    public static int msgVerifyEvent_r(long rcvid, SigEvent event) {
+        return neutrino_h.MsgVerifyEvent_r(rcvid, struct(event));
+    }
+
+    /** Registers an event and turns it into a handle. {@return 0} */
+    public static int msgRegisterEvent(SigEvent event, int coid) {
+        return check("MsgRegisterEvent", msgRegisterEvent_r(event, coid));
+    }
+
+    /** As {@link #msgRegisterEvent}; returns a negative errno. */
+    public static int msgRegisterEvent_r(SigEvent event, int coid) {
+        return neutrino_h.MsgRegisterEvent_r(struct(event), coid);
+    }
+
+    /** Forgets a registered event. {@return 0} */
+    public static int msgUnregisterEvent(SigEvent event) {
+        return check("MsgUnregisterEvent", msgUnregisterEvent_r(event));
+    }
+
+    /** As {@link #msgUnregisterEvent}; returns a negative errno. */
+    public static int msgUnregisterEvent_r(SigEvent event) {
+        return neutrino_h.MsgUnregisterEvent_r(struct(event));
+    }
+
+    // ---- Time
+
+    /**
+     * Arms a timeout for the next blocking call of this thread, which clears it.
+     *
+     * @param id {@link #CLOCK_REALTIME} or {@link #CLOCK_MONOTONIC}
+     * @param flags the states in which it strikes, and {@link #TIMER_ABSTIME}; 0 disarms
+     * @param event null, or SIGEV_UNBLOCK or SIGEV_NONE
+     * @param nanoseconds from now or of the clock; 0 does not block
+     * @return what was left of the timeout armed before, 0 if none was
+     */
+    public static long timerTimeout(int id, int flags, SigEvent event, long nanoseconds) {
+        return check("TimerTimeout", timerTimeout_r(id, flags, event, nanoseconds));
+    }
+
+    /** As {@link #timerTimeout}; returns a negative errno. */
+    public static long timerTimeout_r(int id, int flags, SigEvent event, long nanoseconds) {
+        Caller caller = Caller.current();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment time = arena.allocateFrom(ValueLayout.JAVA_LONG, nanoseconds);
+            MemorySegment before = arena.allocateFrom(ValueLayout.JAVA_LONG, 0);
+            int result = neutrino_h.TimerTimeout_r(id, flags, struct(event), time, before);
+            long left = before.get(ValueLayout.JAVA_LONG, 0);
+            if (result == 0 && caller.isVirtual()) {
+                left = armLater(caller, id, flags, struct(event), time, before);
+            }
+            return result < 0 ? result : left;
+        }
+    }
+
+    /**
+     * The call that it is meant for will run on another native thread: it is taken back here, where it was checked, and armed there. What
+     * is left of it is asked of the library, which knows its clocks.
+     */
+    private static long armLater(Caller caller, int id, int flags, MemorySegment event, MemorySegment time,
+            MemorySegment before) {
+        neutrino_h.TimerTimeout_r(id, 0, MemorySegment.NULL, MemorySegment.NULL, before);
+        long left = caller.armedStates == 0 ? 0 : Math.max(0, caller.armedUntil - System.nanoTime());
+        boolean never = event.address() != 0
+                && SigEvent.at(event).type() == neutrino_h.SIGEV_NONE();
+        caller.armedStates = never ? 0 : flags & (_NTO_TIMEOUT_SEND | _NTO_TIMEOUT_RECEIVE | _NTO_TIMEOUT_REPLY);
+        caller.armedUntil = System.nanoTime() + Math.max(0, before.get(ValueLayout.JAVA_LONG, 0));
+        return left;
+    }
+
+    /** Makes a timer, for one with SIGEV_PULSE or another kind of event. {@return the timer} */
+    public static long timerCreate(int id, SigEvent event) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment timer = arena.allocate(ValueLayout.ADDRESS);
+            check("timer_create", Named.timerCreate(id, struct(event), timer));
+            return timer.get(ValueLayout.ADDRESS, 0).address();
+        }
+    }
+
+    /** Ends a timer. */
+    public static void timerDelete(long timer) {
+        check("timer_delete", Named.timerDelete(MemorySegment.ofAddress(timer)));
+    }
+
+    /**
+     * Sets a timer.
+     *
+     * @param flags 0 or {@link #TIMER_ABSTIME}
+     * @param value nanoseconds until it strikes first; 0 stops it
+     * @param interval nanoseconds between later strikes; 0: none
+     */
+    public static void timerSettime(long timer, int flags, long value, long interval) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment spec = arena.allocate(itimerspec.layout());
+            set(itimerspec.it_value(spec), value);
+            set(itimerspec.it_interval(spec), interval);
+            check("timer_settime", Named.timerSettime(MemorySegment.ofAddress(timer), flags, spec, MemorySegment.NULL));
+        }
+    }
+
+    private static void set(MemorySegment spec, long nanoseconds) {
+        timespec.tv_sec(spec, nanoseconds / 1_000_000_000L);
+        timespec.tv_nsec(spec, nanoseconds % 1_000_000_000L);
+    }
+
+    /** {@return the nanoseconds until a timer strikes next, 0 if it is stopped} */
+    public static long timerGettime(long timer) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment spec = arena.allocate(itimerspec.layout());
+            check("timer_gettime", Named.timerGettime(MemorySegment.ofAddress(timer), spec));
+            MemorySegment value = itimerspec.it_value(spec);
+            return timespec.tv_sec(value) * 1_000_000_000L + timespec.tv_nsec(value);
+        }
+    }
+
+    /** {@return how many strikes of a timer came while the last one's notice waited} */
+    public static int timerGetoverrun(long timer) {
+        return check("timer_getoverrun", Named.timerGetoverrun(MemorySegment.ofAddress(timer)));
+    }
+
+    // ---- Names and nodes
+
+    /**
+     * What name_attach makes: a channel with a name.
+     *
+     * @param chid the channel
+     * @param segment the native record, for nameDetach alone: it is gone afterwards
+     */
+    public record NameAttach(int chid, MemorySegment segment) {}
+
+    /** Makes a channel with a name. dispatch must be null: {@return the record, for its chid and for nameDetach} */
+    public static NameAttach nameAttach(MemorySegment dispatch, String path, int flags) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment[] record = new MemorySegment[1];
+            MemorySegment name = path == null ? MemorySegment.NULL : arena.allocateFrom(path);
+            check("name_attach", Named.attach(dispatch == null ? MemorySegment.NULL : dispatch, name, flags, record));
+            return new NameAttach(_name_attach.chid(record[0].reinterpret(_name_attach.sizeof())), record[0]);
+        }
+    }
+
+    /** Gives a name up and ends its channel. {@return 0} */
+    public static int nameDetach(NameAttach attach, int flags) {
+        return check("name_detach", Named.detach(attach == null ? MemorySegment.NULL : attach.segment(), flags));
+    }
+
+    /** Connects to the channel that has a name. {@return the connection's id} */
+    public static int nameOpen(String name, int flags) {
+        try (Arena arena = Arena.ofConfined()) {
+            return check("name_open", Calls.nameOpen(arena.allocateFrom(name), flags));
+        }
+    }
+
+    /** Ends a connection made by nameOpen. {@return 0} */
+    public static int nameClose(int coid) {
+        return check("name_close", Named.close(coid));
+    }
+
+    /** {@return the node of that name: 0, the local one} */
+    public static int netmgrStrtond(String name) {
+        try (Arena arena = Arena.ofConfined()) {
+            return check("netmgr_strtond", Named.nodeOf(arena.allocateFrom(name)));
+        }
+    }
+
+    /** {@return the name of a node} */
+    public static String netmgrNdtostr(int flags, int nd) {
+        final int room = 256;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment buffer = arena.allocate(room);
+            check("netmgr_ndtostr", Named.nodeName(flags, nd, buffer, room));
+            return buffer.getString(0);
+        }
+    }
+}

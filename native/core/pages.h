@@ -1,0 +1,22 @@
+/*
+ * pages: waits for memory that is not there yet, with a deadline. A page that a pager provides on demand (userfaultfd, a file on a slow
+ * server) stops whoever touches it for as long as the pager likes; here a helper thread touches it, and the caller waits for that as it
+ * waits for anything else: until a deadline or a cancel.
+ *
+ * Owner: the process. Any thread. Nothing is kept for memory that is there: one system call a part.
+ */
+#ifndef TPY_CORE_PAGES_H
+#define TPY_CORE_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/* 0: every page is there now (or was a moment ago: the copy that follows is fault-safe all the same). 1: some page is not, 2: some
+ * address has no memory at all. Never waits. */
+int tpy_pages_look(const struct iovec *parts, size_t count);
+/* Brings the pages in. 0, -EFAULT some address has no memory, -ETIMEDOUT, -ECANCELED tpy_thread_cancel, -EAGAIN too many pagers keep too many
+ * of our helpers waiting, -ENOMEM. deadline: absolute CLOCK_MONOTONIC ns, TPY_NEVER; 0 only looks. */
+int tpy_pages_await(const struct iovec *parts, size_t count, int64_t deadline);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * answer: a message to a thread that waits for it in a call. Its exchange is open at our port, so the message is the finish: it waits for
+ * nobody. Only where pages of the caller's buffers are not there, or flexpages go along, must we know what became of it: then the
+ * answer is a turn, and the caller's next offer tells.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/errors.h"
+#include "l4/times.h"
+#include "l4/transfer.h"
+
+#define PATIENCE 1000000000ll /* ns beyond our page-fault time that a caller gets to tell what became of the answer */
+
+struct answering {
+    struct tpy_l4_local *local;
+    const struct tpy_l4_caller *caller;
+    struct tpy_l4_outgoing out;
+    struct tpy_l4_head head; /* the caller's */
+    struct tpy_l4_room room;
+    uint64_t rooms[TPY_L4_STRINGS];
+    struct tpy_l4_pairs pairs;
+    struct tpy_l4_parcel parcel;
+    uint64_t table[2 + TPY_L4_STRINGS + TPY_L4_EXTENTS * sizeof(struct tpy_l4_extent) / 8];
+};
+
+static int finish_code(struct answering *it, unsigned theirs, unsigned ours)
+{
+    int ended = tpy_finish(it->caller->exchange, it->caller->sequence, theirs, NULL, 0);
+    return ended == -ESRCH ? -1 : (int)ours;
+}
+
+/* What the caller has room for: from the head of its call, which is still in its send window. 0 or -errno. */
+static int read_room(struct answering *it)
+{
+    struct iovec part = {&it->head, sizeof it->head};
+    if (!(it->caller->kind & TPY_L4_LONG)) {
+        it->head = (struct tpy_l4_head){.words = 2, .room_words = 2};
+        tpy_l4_room_set(&it->room, 2, 0, false);
+        return 0;
+    }
+    ssize_t got = tpy_pull(it->caller->exchange, it->caller->sequence, 0, &part, 1);
+    if (got != sizeof it->head || it->head.room_strings > TPY_L4_STRINGS || it->head.strings > TPY_L4_STRINGS || it->head.room_words < 2 ||
+        it->head.room_words > TPY_L4_WORDS)
+        return got == -ESRCH ? -ESRCH : -EPROTO;
+    part = (struct iovec){it->rooms, it->head.room_strings * sizeof it->rooms[0]};
+    got = part.iov_len ? tpy_pull(it->caller->exchange, it->caller->sequence, sizeof it->head + it->head.strings * 8ull, &part, 1) : 0;
+    if (got != (ssize_t)part.iov_len) return got == -ESRCH ? -ESRCH : -EPROTO;
+    tpy_l4_room_set(&it->room, it->head.room_words, it->head.room_strings, it->head.flags & TPY_L4_WINDOW);
+    return 0;
+}
+
+/* Pushes the strings into the caller's buffers, until one does not fit. 0, or -errno of the push. */
+static ssize_t push_strings(struct answering *it, uint32_t *strings, uint32_t *touched, bool *cut)
+{
+    uint64_t at = it->room.end;
+    for (uint32_t i = 0; i < it->out.strings && !*cut; at += it->rooms[i++]) {
+        if (i >= it->room.strings) {
+            *cut = true;
+            break;
+        }
+        struct iovec part = it->out.string[i];
+        if (part.iov_len > it->rooms[i]) {
+            part.iov_len = it->rooms[i];
+            *cut = true;
+        }
+        if (part.iov_len > 0) {
+            ssize_t pushed = tpy_push(it->caller->exchange, it->caller->sequence, at, &part, 1);
+            if (pushed != (ssize_t)part.iov_len) return pushed < 0 ? pushed : -EPROTO;
+        }
+        it->table[2 + i] = part.iov_len;
+        *touched = i + 1;
+        if (!*cut) ++*strings;
+    }
+    return 0;
+}
+
+/* After a turn: the caller tells. */
+static int hear_outcome(struct answering *it, int64_t time)
+{
+    struct tpy_l4_head told = {0};
+    struct iovec part = {&told, sizeof told};
+    struct tpy_filter held = {.only = it->caller->exchange, .held = it->caller->sequence};
+    struct tpy_receipt receipt;
+    int64_t deadline = time == TPY_NEVER ? TPY_NEVER : tpy_l4_deadline(time + PATIENCE);
+    int result;
+    do
+        result = tpy_receive(it->local->port, &held, &part, 1, 0, deadline, &receipt);
+    while (result == -EINTR || (result == -ECANCELED && !tpy_l4_was_cancelled(it->local)));
+    if (result == 0) {
+        tpy_finish(receipt.exchange, receipt.sequence, 0, NULL, 0);
+        return (int)(told.word[0] & L4_IPC_ERROR_MASK);
+    }
+    tpy_release(held.only, held.held);
+    return result == -ETIMEDOUT ? L4_IPC_SESNDPFTO : result == -ECANCELED ? L4_IPC_SEABORTED : L4_IPC_ENOT_EXISTENT;
+}
+
+static int answer_long(struct answering *it, uint32_t timeout)
+{
+    struct tpy_exchange *exchange = it->caller->exchange;
+    uint32_t words = it->out.words, strings = 0, touched = 0;
+    uint64_t flags = 0;
+    bool cut = false;
+    int known = read_room(it);
+    if (known != 0) return known == -ESRCH ? -1 : finish_code(it, L4_IPC_REABORTED, L4_IPC_SEABORTED);
+    if (words > it->room.words) words = it->room.words, cut = true;
+    it->table[0] = it->out.word[0];
+    it->table[1] = it->out.word[1];
+    it->parcel.count = 0;
+    if (it->out.maps) {
+        struct tpy_l4_map_words first;
+        if (tpy_l4_map_words(&first, &it->out) != 0) return finish_code(it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
+        tpy_l4_pairs_read(&it->pairs, first.word, first.count);
+        if (it->pairs.count > 0 && !it->room.window) cut = true;
+        else if (it->pairs.count > 0) {
+            if (tpy_l4_map_collect(&it->pairs, &it->parcel) != 0 ||
+                tpy_give_fds(exchange, it->caller->sequence, it->parcel.fd, it->parcel.count) != 0)
+                return finish_code(it, L4_IPC_REMAPFAILED, L4_IPC_SEMAPFAILED);
+            memcpy(&it->table[2 + it->room.strings], it->parcel.extent, it->parcel.count * sizeof it->parcel.extent[0]);
+            flags |= TPY_L4_FPAGE_RECEIVED;
+        }
+    }
+    if (it->out.strings > 0 && !cut) {
+        /* Our own pages: as long as the caller's receive page-fault time. */
+        int there = tpy_l4_await(it->out.string, it->out.strings, tpy_l4_fault_time(tpy_l4_tag_rcv_fault(it->caller->tag)), exchange, it->caller->sequence);
+        if (there == -ECANCELED) {
+            tpy_l4_was_cancelled(it->local);
+            return finish_code(it, L4_IPC_REABORTED, L4_IPC_SEABORTED);
+        }
+        if (there == -ESRCH) return -1;
+        if (there != 0) return finish_code(it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
+        ssize_t pushed = push_strings(it, &strings, &touched, &cut);
+        if (pushed == -ESRCH) return -1;
+        if (pushed == -TPY_ESRVRFAULT) return finish_code(it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
+        if (pushed != 0) return finish_code(it, L4_IPC_RESNDPFTO, L4_IPC_SESNDPFTO);
+    }
+    /* Two words, the table, the words: contiguous in the caller's room. */
+    struct iovec parts[] = {{it->table, words > 2 || touched > 0 || it->parcel.count > 0 ? it->room.more : 16},
+        {(void *)(uintptr_t)(it->out.more + 2), words > 2 ? 8ull * (words - 2) : 0}};
+    bool confirm = it->parcel.count > 0 || (touched > 0 && (it->head.flags & TPY_L4_ROOM_PENDING));
+    int64_t status = (int64_t)(tpy_l4_dope(words, strings, cut ? L4_IPC_REMSGCUT : 0) | flags) | (int64_t)touched << TPY_L4_ST_TOUCHED_SHIFT |
+                     (int64_t)it->parcel.count << TPY_L4_ST_EXTENTS_SHIFT | (it->parcel.count > 0 ? TPY_L4_ST_MAPS : 0) |
+                     (int64_t)((timeout >> 12) & 15) << TPY_L4_ST_FAULT_SHIFT | (confirm ? TPY_L4_ST_CONFIRM : 0);
+    int ended = confirm ? tpy_turn(exchange, it->caller->sequence, status, parts, 2) : tpy_finish(exchange, it->caller->sequence, status, parts, 2);
+    if (ended == -ESRCH) return -1;
+    if (ended == -EFAULT) return L4_IPC_SESNDPFTO;
+    if (ended != 0) return L4_IPC_SERCVPFTO;
+    int code = confirm ? hear_outcome(it, tpy_l4_fault_time((timeout >> 12) & 15)) : 0;
+    if (code == 0 && it->parcel.count > 0) tpy_l4_map_grant(&it->pairs);
+    return code != 0 ? code : cut ? L4_IPC_SEMSGCUT : 0;
+}
+
+__attribute__((noinline)) static int answer_slowly(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const void *send,
+    uint64_t word0, uint64_t word1, uint32_t timeout)
+{
+    struct answering it;
+    memset(it.table, 0, sizeof it.table);
+    it.local = local;
+    it.caller = caller;
+    if (tpy_l4_outgoing_read(&it.out, send, word0, word1) != 0) return finish_code(&it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
+    return answer_long(&it, timeout);
+}
+
+int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const void *send, uint64_t word0, uint64_t word1,
+    uint32_t timeout, struct tpy_l4_result *result)
+{
+    int code;
+    if (TPY_LIKELY(((uintptr_t)send & ~(uintptr_t)1) == 0)) {
+        const uint64_t word[2] = {word0, word1};
+        const struct iovec part = {(void *)(uintptr_t)word, sizeof word};
+        int ended = tpy_finish(caller->exchange, caller->sequence, (int64_t)tpy_l4_dope(2, 0, 0), &part, 1);
+        code = ended == 0 ? 0 : ended == -ESRCH ? -1 : ended == -EFAULT ? L4_IPC_SESNDPFTO : L4_IPC_SERCVPFTO;
+    } else code = answer_slowly(local, caller, send, word0, word1, timeout);
+    if (code >= 0) result->dope = (unsigned)code;
+    return code;
+}

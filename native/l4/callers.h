@@ -1,0 +1,38 @@
+/*
+ * callers: who waits for a thread's answer. A message of l4_ipc_call is an exchange that stays open; the answer is its finish. The table
+ * leads from the caller's id to its exchange. An entry may be stale (the caller gave up): then the finish says so.
+ *
+ * Owner: the thread that was called; no one else looks. Memory is taken only when more callers wait at once than ever before.
+ */
+#ifndef TPY_L4_CALLERS_H
+#define TPY_L4_CALLERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tpy_exchange;
+
+struct tpy_l4_caller {
+    uint64_t id; /* 0: free */
+    struct tpy_exchange *exchange;
+    uint32_t sequence;
+    uint32_t tag;
+    uint32_t kind;
+};
+
+#define TPY_L4_CALLERS_FIRST 8u
+
+struct tpy_l4_callers {
+    struct tpy_l4_caller *table; /* open addressing; NULL: `first` */
+    uint32_t mask, count;
+    struct tpy_l4_caller first[TPY_L4_CALLERS_FIRST];
+};
+
+void tpy_l4_callers_begin(struct tpy_l4_callers *callers);
+void tpy_l4_callers_end(struct tpy_l4_callers *callers);
+/* Enters a caller, in place of an older entry of the same id. False: no memory. */
+bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller);
+/* Takes a caller out. False: it does not wait for us. */
+bool tpy_l4_callers_take(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * ipc: the documented calls. Each is a send phase, a receive phase, or both, over one function; the rest is how its arguments are spelt.
+ */
+#include <l4/sys/ipc.h>
+
+#include "l4/directory.h"
+#include "l4/partner.h"
+#include "l4/times.h"
+#include "l4/transfer.h"
+
+static inline bool is_nil(const void *descriptor) { return (uintptr_t)descriptor == TPY_L4_NIL; }
+
+static unsigned error(struct tpy_l4_result *result, unsigned code)
+{
+    result->dope = code;
+    return code;
+}
+
+/* From nobody: sleeps. */
+__attribute__((noinline)) static unsigned sleep_for(struct tpy_l4_local *local, int64_t deadline, struct tpy_l4_result *result)
+{
+    static const struct tpy_filter nobody = {.kinds = 1u << 31};
+    return tpy_l4_accept(local, 0, &nobody, L4_IPC_SHORT_MSG, 0, deadline, result);
+}
+
+struct closed {
+    struct tpy_l4_reach reach;
+    struct tpy_filter filter;
+};
+
+static inline int name_partner(struct tpy_l4_local *local, uint64_t from, struct closed *closed)
+{
+    if (from == atomic_load_explicit(&local->id, memory_order_relaxed) || tpy_l4_partner_get(local, from, &closed->reach) != 0) return -1;
+    closed->filter = (struct tpy_filter){.while_alive = closed->reach.connection, .pid = closed->reach.pid, .thread = closed->reach.thread};
+    return 0;
+}
+
+static inline __attribute__((always_inline)) unsigned receive_phase(struct tpy_l4_local *local, uint64_t from, bool open, const struct closed *closed,
+    void *receive, uint32_t timeout, struct tpy_l4_result *result)
+{
+    int64_t deadline = TPY_LIKELY(timeout == 0) ? TPY_NEVER : tpy_l4_deadline(tpy_l4_receive_time(timeout));
+    if (open) return tpy_l4_accept(local, 0, NULL, receive, (timeout >> 8) & 15, deadline, result);
+    if (from == 0) return sleep_for(local, deadline, result);
+    return tpy_l4_accept(local, from, &closed->filter, receive, (timeout >> 8) & 15, deadline, result);
+}
+
+/* Both phases, in this order, either of them absent with a NIL descriptor. */
+static inline __attribute__((always_inline)) unsigned ipc(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint64_t from, bool open,
+    void *receive, uint32_t timeout, struct tpy_l4_result *result)
+{
+    struct closed closed;
+    result->dope = 0;
+    bool sends = !is_nil(send), receives = !is_nil(receive);
+    struct tpy_l4_local *local = tpy_l4_self();
+    if (TPY_UNLIKELY(!local)) return error(result, L4_IPC_ENOT_EXISTENT);
+    if (receives && ((uintptr_t)receive & L4_IPC_OPEN_IPC)) open = true;
+    int code = -1;
+    struct tpy_l4_caller caller;
+    tpy_l4_enter(local);
+    if (!sends) code = 0;
+    else if (TPY_UNLIKELY(dest == atomic_load_explicit(&local->id, memory_order_relaxed))) code = L4_IPC_ENOT_EXISTENT;
+    else if (tpy_l4_callers_take(&local->callers, dest, &caller)) {
+        /* It waits for our answer. Whoever gets that must find us waiting in turn, so we say so before. */
+        bool waiting = receives && (open || (from != 0 && name_partner(local, from, &closed) == 0));
+        if (waiting) tpy_port_expect(local->port, open ? NULL : &closed.filter);
+        code = tpy_l4_answer(local, &caller, send, word0, word1, timeout, result);
+        if (TPY_UNLIKELY(code != 0) && waiting) tpy_port_unexpect(local->port);
+    }
+    if (code < 0) {
+        bool call = receives && !open && from == dest;
+        code = (int)tpy_l4_offer(local, dest, send, word0, word1, call, receive, timeout, result);
+        result->source = dest;
+        if (call) receives = false;
+    }
+    if (TPY_UNLIKELY(code != 0)) {
+        if (code != L4_IPC_REMSGCUT) result->dope = (unsigned)code;
+    } else if (receives) {
+        if (!open && from != 0 && TPY_UNLIKELY(name_partner(local, from, &closed) != 0)) code = (int)error(result, L4_IPC_ENOT_EXISTENT);
+        else code = (int)receive_phase(local, from, open, &closed, receive, timeout, result);
+    }
+    tpy_l4_leave(local);
+    return (unsigned)code;
+}
+
+/* ---- With numbers ------------------------------------------------------------------------------------------------------------- */
+
+int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout, struct tpy_l4_result *result)
+{
+    return (int)ipc(dest, send, word0, word1, dest, false, receive, timeout, result);
+}
+
+int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
+    struct tpy_l4_result *result)
+{
+    return (int)ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
+}
+
+int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
+{
+    return (int)ipc(dest, send, word0, word1, 0, false, L4_IPC_NIL_DESCRIPTOR, timeout, result);
+}
+
+int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result)
+{
+    return (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, source, false, receive, timeout, result);
+}
+
+int tpy_l4_wait(void *receive, uint32_t timeout, struct tpy_l4_result *result)
+{
+    return (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, 0, true, receive, timeout, result);
+}
+
+int tpy_l4_sleep(uint32_t timeout)
+{
+    struct tpy_l4_result result;
+    return tpy_l4_receive(0, L4_IPC_SHORT_MSG, timeout, &result);
+}
+
+int tpy_l4_send_deceiting(uint64_t dest, uint64_t true_source, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout,
+    struct tpy_l4_result *result)
+{
+    (void)true_source; /* no chief, no legal deceit */
+    return tpy_l4_send(dest, send, word0, word1, timeout, result);
+}
+
+int tpy_l4_reply_deceiting_and_wait(uint64_t dest, uint64_t true_source, const void *send, uint64_t word0, uint64_t word1, void *receive,
+    uint32_t timeout, struct tpy_l4_result *result)
+{
+    (void)true_source;
+    return tpy_l4_reply_and_wait(dest, send, word0, word1, receive, timeout, result);
+}
+
+/* ---- As documented ------------------------------------------------------------------------------------------------------------ */
+
+static inline int give(int code, const struct tpy_l4_result *it, l4_threadid_t *src, l4_umword_t *dword0, l4_umword_t *dword1, l4_msgdope_t *result)
+{
+    if (TPY_LIKELY(code == 0 || code == L4_IPC_REMSGCUT) && it->dope >> 13) {
+        if (src) src->raw = it->source;
+        if (dword0) *dword0 = it->word[0];
+        if (dword1) *dword1 = it->word[1];
+    }
+    if (result) result->raw = it->dope;
+    return code;
+}
+
+int l4_ipc_call(l4_threadid_t dest, const void *snd_msg, l4_umword_t snd_dword0, l4_umword_t snd_dword1, void *rcv_msg, l4_umword_t *rcv_dword0,
+    l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)
+{
+    struct tpy_l4_result it;
+    int code = (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, dest.raw, false, rcv_msg, timeout.raw, &it);
+    return give(code, &it, NULL, rcv_dword0, rcv_dword1, result);
+}
+
+int l4_ipc_reply_and_wait(l4_threadid_t dest, const void *snd_msg, l4_umword_t snd_dword0, l4_umword_t snd_dword1, l4_threadid_t *src,
+    void *rcv_msg, l4_umword_t *rcv_dword0, l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)
+{
+    struct tpy_l4_result it;
+    int code = (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, 0, true, rcv_msg, timeout.raw, &it);
+    return give(code, &it, src, rcv_dword0, rcv_dword1, result);
+}
+
+int l4_ipc_send(l4_threadid_t dest, const void *snd_msg, l4_umword_t snd_dword0, l4_umword_t snd_dword1, l4_timeout_t timeout,
+    l4_msgdope_t *result)
+{
+    struct tpy_l4_result it;
+    return give(tpy_l4_send(dest.raw, snd_msg, snd_dword0, snd_dword1, timeout.raw, &it), &it, NULL, NULL, NULL, result);
+}
+
+int l4_ipc_receive(l4_threadid_t src, void *rcv_msg, l4_umword_t *rcv_dword0, l4_umword_t *rcv_dword1, l4_timeout_t timeout,
+    l4_msgdope_t *result)
+{
+    struct tpy_l4_result it;
+    return give(tpy_l4_receive(src.raw, rcv_msg, timeout.raw, &it), &it, NULL, rcv_dword0, rcv_dword1, result);
+}
+
+int l4_ipc_wait(l4_threadid_t *src, void *rcv_msg, l4_umword_t *rcv_dword0, l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)
+{
+    struct tpy_l4_result it;
+    return give(tpy_l4_wait(rcv_msg, timeout.raw, &it), &it, src, rcv_dword0, rcv_dword1, result);
+}
+
+int l4_ipc_sleep(l4_timeout_t timeout) { return tpy_l4_sleep(timeout.raw); }
+
+int l4_ipc_send_deceiting(l4_ipc_deceit_ids_t ids, const void *snd_msg, l4_umword_t snd_dword0, l4_umword_t snd_dword1, l4_timeout_t timeout,
+    l4_msgdope_t *result)
+{
+    return l4_ipc_send(ids.dest, snd_msg, snd_dword0, snd_dword1, timeout, result);
+}
+
+int l4_ipc_reply_deceiting_and_wait(const l4_ipc_deceit_ids_t ids, const void *snd_msg, l4_umword_t snd_dword0, l4_umword_t snd_dword1,
+    l4_threadid_t *src, void *rcv_msg, l4_umword_t *rcv_dword0, l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)
+{
+    return l4_ipc_reply_and_wait(ids.dest, snd_msg, snd_dword0, snd_dword1, src, rcv_msg, rcv_dword0, rcv_dword1, timeout, result);
+}

@@ -1,0 +1,47 @@
+/*
+ * message: the two descriptors of an IPC, taken apart: what is sent, and where what comes goes. Everything is read through fault-safe
+ * copies, once; later changes by the caller's other threads are not seen.
+ */
+#ifndef TPY_L4_MESSAGE_H
+#define TPY_L4_MESSAGE_H
+
+#include <l4/sys/types.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "l4/wire.h"
+
+#define TPY_L4_NIL UINT64_MAX
+
+struct tpy_l4_outgoing {
+    uint64_t word[2];
+    bool maps;
+    uint32_t words;              /* at least 2 */
+    uint32_t strings;
+    const l4_umword_t *more;     /* word[0] of the buffer */
+    struct iovec string[TPY_L4_STRINGS];
+};
+
+struct tpy_l4_incoming {
+    uint64_t window;             /* fpage; 0: none */
+    uint32_t words;              /* room, at least 2 */
+    uint32_t strings;
+    l4_umword_t *more;           /* word[0] of the buffer; NULL: none */
+    l4_strdope_t *dopes;         /* in the buffer */
+    struct iovec string[TPY_L4_STRINGS];
+};
+
+/* Reads a descriptor that is not NIL. 0, or -EFAULT. */
+int tpy_l4_outgoing_read(struct tpy_l4_outgoing *out, const void *descriptor, uint64_t word0, uint64_t word1);
+int tpy_l4_incoming_read(struct tpy_l4_incoming *in, const void *descriptor);
+/* Notes in the caller's buffer that `size` bytes came for string i. 0, or -EFAULT. */
+int tpy_l4_incoming_note(const struct tpy_l4_incoming *in, uint32_t i, uint64_t size);
+
+static inline uint64_t tpy_l4_dope(uint32_t words, uint32_t strings, unsigned code)
+{
+    return (uint64_t)words << 13 | (uint64_t)strings << 8 | code;
+}
+#define TPY_L4_FPAGE_RECEIVED 2u
+
+#endif

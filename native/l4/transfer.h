@@ -1,0 +1,65 @@
+/*
+ * transfer: the steps of an IPC that both halves use. Each returns an error code of the documented kind (0, or L4_IPC_E...).
+ *
+ * Layers inside the gate: ipc.c (the documented functions) over send.c, answer.c and receive.c, these over message, map, partner, callers.
+ */
+#ifndef TPY_L4_TRANSFER_H
+#define TPY_L4_TRANSFER_H
+
+#include <l4/sys/ipc.h>
+
+#include "core/connection.h"
+#include "core/exchange.h"
+#include "core/port.h"
+#include "l4/callers.h"
+#include "l4/local.h"
+#include "l4/map.h"
+#include "l4/message.h"
+#include "l4/wire.h"
+
+/* Sends to dest, and with `call` receives the answer. out and in are the descriptors (in: L4's NIL if not a call). */
+unsigned tpy_l4_offer(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0, uint64_t word1, bool call, void *receive,
+    uint32_t timeout, struct tpy_l4_result *result);
+
+/* Answers a caller that waits for us. -1: it does not wait any more; else a code. */
+int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const void *send, uint64_t word0, uint64_t word1,
+    uint32_t timeout, struct tpy_l4_result *result);
+
+/* Receives from anybody (from 0), or from the one thread. `filter` is NULL or names it. timeout_fault: the
+ * rcv_pfault of our timeout word. */
+unsigned tpy_l4_accept(struct tpy_l4_local *local, uint64_t from, const struct tpy_filter *filter, void *receive, uint32_t timeout_fault,
+    int64_t deadline, struct tpy_l4_result *result);
+
+/* ---- Shared parts --------------------------------------------------------------------------------------------------------------- */
+
+/* Pages that do not come: 0, or what the core says (-EFAULT, -ETIMEDOUT, -ECANCELED). time: ns, 0 at once, TPY_NEVER. With an exchange:
+ * -ESRCH when its client does not want it any more. */
+int tpy_l4_await(const struct iovec *parts, size_t count, int64_t time, struct tpy_exchange *exchange, uint32_t sequence);
+/* Are all pages of the strings there? */
+bool tpy_l4_present(const struct iovec *parts, size_t count);
+
+/* The layout of the reply window of a call. */
+struct tpy_l4_room {
+    uint32_t words, strings;
+    bool window;
+    uint64_t table, extents, more, end; /* offsets: sizes, extents, words from the third on, first string */
+};
+static inline void tpy_l4_room_set(struct tpy_l4_room *room, uint32_t words, uint32_t strings, bool window)
+{
+    room->words = words;
+    room->strings = strings;
+    room->window = window;
+    room->table = 16;
+    room->extents = room->table + 8ull * strings;
+    room->more = room->extents + (window ? TPY_L4_EXTENTS * sizeof(struct tpy_l4_extent) : 0);
+    room->end = room->more + 8ull * (words - 2);
+}
+
+/* The words of a flexpage message, as far as flexpages can stand in them. */
+struct tpy_l4_map_words {
+    uint32_t count;
+    uint64_t word[2 * TPY_L4_PAIRS];
+};
+int tpy_l4_map_words(struct tpy_l4_map_words *words, const struct tpy_l4_outgoing *out);
+
+#endif

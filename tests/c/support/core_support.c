@@ -1,0 +1,120 @@
+/* core_support: see core_support.h. */
+#define _GNU_SOURCE
+#include "core_support.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const struct tpy_port_ops plain;
+
+struct tpy_port *core_port(uint32_t *id)
+{
+    struct tpy_port *port;
+    CHECK_OK(tpy_port_create(&plain, NULL, 0, &port, id));
+    return port;
+}
+
+void *core_echo(void *port)
+{
+    size_t size = 4 << 20;
+    char *memory = malloc(size);
+    for (;;) {
+        struct iovec part = {memory, size};
+        struct tpy_receipt receipt;
+        int result = tpy_receive(port, NULL, &part, 1, 0, TPY_NEVER, &receipt);
+        if (result == -ESRCH) break;
+        CHECK_EQ(result, 0);
+        if (!receipt.exchange) continue;
+        part.iov_len = receipt.received;
+        result = tpy_finish(receipt.exchange, receipt.sequence, (int64_t)receipt.received, &part, 1);
+        CHECK(result == 0 || result == -ESRCH);
+    }
+    free(memory);
+    return NULL;
+}
+
+struct started {
+    _Atomic uint32_t id;
+};
+
+static void serve(void *argument)
+{
+    uint32_t id;
+    struct started *started = argument;
+    struct tpy_port *port = core_port(&id);
+    atomic_store(&started->id, id);
+    core_echo(port);
+}
+
+pid_t core_echo_process(uint32_t *id)
+{
+    struct started *started = core_share(sizeof *started);
+    pid_t pid = check_fork(serve, started);
+    while ((*id = atomic_load(&started->id)) == 0) sched_yield();
+    munmap(started, sizeof *started);
+    return pid;
+}
+
+int core_call(struct tpy_connection *connection, size_t size, unsigned seed)
+{
+    static _Thread_local char *memory;
+    static _Thread_local size_t room;
+    if (room < 2 * size + 2) memory = realloc(memory, room = 2 * size + 2);
+    CHECK(memory != NULL);
+    for (size_t i = 0; i < size; i++) memory[i] = (char)(seed + i * 7 + i / 251);
+    memset(memory + size, 0x5a, size + 1);
+    struct iovec send = {memory, size}, reply = {memory + size, size};
+    struct tpy_offer offer = {.send = &send, .send_parts = 1, .reply = &reply, .reply_parts = 1, .deadline = TPY_NEVER, .strike = TPY_STRIKE_BOTH, .priority = 10};
+    int result = tpy_offer(connection, &offer);
+    if (result != 0) return result;
+    CHECK_EQ(offer.status, size);
+    CHECK_EQ(offer.length, size);
+    CHECK_MEM_EQ(memory + size, memory, size);
+    CHECK_EQ(memory[2 * size], 0x5a);
+    return 0;
+}
+
+void *core_share(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    return memory;
+}
+
+unsigned core_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    CHECK(directory != NULL);
+    while (readdir(directory)) count++;
+    closedir(directory);
+    return count;
+}
+
+unsigned core_mappings(void)
+{
+    unsigned count = 0;
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "re");
+    CHECK(maps != NULL);
+    while (fgets(line, sizeof line, maps))
+        if (strstr(line, "tetrapylon")) count++;
+    fclose(maps);
+    return count;
+}
+
+void core_await_counts(unsigned descriptors, unsigned mappings)
+{
+    while (core_descriptors() > descriptors || core_mappings() > mappings) sched_yield();
+}
+
+unsigned core_random(unsigned *state)
+{
+    *state = *state * 1103515245u + 12345u;
+    return *state >> 16;
+}
