@@ -77,6 +77,7 @@ static void collect_offer(struct pass *pass, struct tpy_exchange *exchange, uint
     struct tpy_shared *shared = exchange->shared;
     const struct tpy_offer_area *offer = &shared->offer;
     uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed);
+    bool holder = state == TPY_HELD || state == TPY_ACCEPTED || (state == TPY_QUEUED && exchange->held);
     /* An offer we still had queued or accepted was given up: the client has gone on. */
     if (state == TPY_QUEUED) tpy_port_dequeue(pass->port, &exchange->item);
     if (TPY_UNLIKELY(exchange->spill_fd >= 0 || (exchange->fds && atomic_load(&exchange->fd_sequence) != sequence)))
@@ -106,9 +107,15 @@ static void collect_offer(struct pass *pass, struct tpy_exchange *exchange, uint
         if (exchange->flags & TPY_OFFER_STREAM) tpy_stream_reset(exchange);
     }
     /* A holder that waits for just this exchange learns from it that the client no longer goes along. */
-    if (TPY_UNLIKELY(state == TPY_HELD && !(exchange->flags & TPY_OFFER_CONTINUE))) tpy_port_hand_over(pass->port, true);
-    exchange->held = state == TPY_HELD && (exchange->flags & TPY_OFFER_CONTINUE);
-    if (TPY_UNLIKELY(!exchange->held && (exchange->flags & TPY_OFFER_CONTINUE))) { /* nobody holds it any more */
+    if (TPY_UNLIKELY(holder && !(exchange->flags & TPY_OFFER_CONTINUE))) tpy_port_hand_over(pass->port, true);
+    exchange->held = holder && (exchange->flags & TPY_OFFER_CONTINUE);
+    if (TPY_UNLIKELY(exchange->flags & TPY_OFFER_HANGUP)) { /* nobody waits for an answer */
+        exchange->held = false;
+        atomic_store(&exchange->state, TPY_IDLE);
+        return;
+    }
+    bool refused = atomic_load_explicit(&exchange->client->refused, memory_order_relaxed) && !exchange->held;
+    if (TPY_UNLIKELY(refused || (!exchange->held && (exchange->flags & TPY_OFFER_CONTINUE)))) { /* nobody holds it any more */
         bool wake = false;
         atomic_store(&exchange->state, TPY_IDLE);
         tpy_exchange_answer_error(exchange, ESRCH, &wake);

@@ -7,6 +7,7 @@
 #ifndef TPY_CORE_CONNECTION_H
 #define TPY_CORE_CONNECTION_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -58,6 +59,10 @@ void tpy_connection_on_gone(struct tpy_connection *connection, void (*gone)(void
 #define TPY_REACHED_ACCEPTED 1u
 #define TPY_REACHED_CONFIRMED 2u /* without TPY_OFFER_CONFIRMED acceptance counts as confirmation */
 
+/* The server's progress is counted (tpy_commit): `mark` tells how far it was, exactly, when the offer ended. An offer that was withdrawn
+ * (-EINTR, -ECANCELED, -ETIMEDOUT) leaves the exchange with its holder, if mark says that it has one: TPY_OFFER_CONTINUE goes on with it. */
+#define TPY_OFFER_ACCOUNTED 0x100000u
+
 struct tpy_offer {
     /* in */
     const struct iovec *send;  /* the send window, gathered; parts are read only when the server pulls them */
@@ -79,6 +84,7 @@ struct tpy_offer {
     uint64_t length;           /* bytes written to the reply window by the finish */
     uint32_t held;             /* 1: the server holds the exchange: go on with TPY_OFFER_CONTINUE */
     int struck;                /* ETIMEDOUT or EINTR: why a lingering offer asked the server; else 0 */
+    uint64_t mark;             /* with TPY_OFFER_ACCOUNTED: the server's last commit, 0 if there was none */
     uint32_t reached;          /* TPY_REACHED_*; on a failure exact only with TPY_OFFER_STAGED */
 };
 
@@ -88,6 +94,14 @@ struct tpy_offer {
  * could not be accessed, -EOVERFLOW the sum of a window's parts, -EAGAIN or -ENOMEM limits (first offer of a thread).
  */
 int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer);
+
+/* Ends the hold of the calling thread's exchange, if any server thread holds it, without waiting: that thread's receive, turn, pull and push give
+ * -ESRCH. A fresh offer does the same. 0, or -EBADF. */
+int tpy_hang_up(struct tpy_connection *connection);
+
+/* Says something (at most 64 bytes) to the server about the calling thread's exchange (struct tpy_port_ops.notified). Never blocks. 0, -EBADF no
+ * exchange yet or the server is gone, -EAGAIN. */
+int tpy_notify(struct tpy_connection *connection, const void *payload, size_t length);
 
 /* Descriptors that came with the last answer (tpy_give_fds) to this thread on this connection: takes them over. Returns how many. */
 int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t room);

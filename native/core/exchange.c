@@ -248,6 +248,26 @@ int tpy_confirm(struct tpy_exchange *exchange, uint32_t serial)
     return result;
 }
 
+int tpy_commit(struct tpy_exchange *exchange, uint32_t serial, uint64_t mark)
+{
+    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    _Atomic uint64_t *word = &exchange->shared->server.progress;
+    uint64_t now = atomic_load_explicit(word, memory_order_acquire);
+    uint64_t ours = (uint64_t)exchange->sequence << TPY_PROGRESS_SHIFT | (mark & TPY_PROGRESS_MARK);
+    int result = -ESRCH;
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t ahead = (uint32_t)(now >> TPY_PROGRESS_SHIFT) - exchange->sequence;
+        /* Closed, or the word of a later offer: this one was withdrawn. */
+        if (ahead == 0 ? (now & TPY_PROGRESS_CLOSED) != 0 : (ahead & TPY_SEQUENCE_MASK) < TPY_SEQUENCE_MASK / 2) break;
+        if (atomic_compare_exchange_weak(word, &now, ours)) {
+            result = 0;
+            break;
+        }
+    }
+    tpy_lock_give(&exchange->lock);
+    return result;
+}
+
 static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, const struct iovec *parts, size_t count, unsigned flags)
 {
     struct iovec own[TPY_PARTS_OWN];
@@ -291,7 +311,8 @@ static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, c
     exchange->pushed = false;
     exchange->unblock_requested = false;
     if (TPY_UNLIKELY(exchange->fds || exchange->spill_fd >= 0)) tpy_exchange_drop_extras(exchange);
-    bool hold = published == 0 && result == 0 && (flags & TPY_ANSWER_HOLD);
+    /* A turn that comes too late keeps the exchange too: the client may have withdrawn just this offer. */
+    bool hold = result == 0 && (flags & TPY_ANSWER_HOLD);
     atomic_store_explicit(&exchange->state, hold ? TPY_HELD : TPY_IDLE, memory_order_release);
     tpy_lock_give(&exchange->lock);
     if (wake) tpy_exchange_wake(exchange);
@@ -313,6 +334,18 @@ int tpy_turn(struct tpy_exchange *exchange, uint32_t serial, int64_t status, con
     return end(exchange, serial, status, parts, count, TPY_ANSWER_HOLD);
 }
 
+/* A client that goes on with this exchange, now or later, finds that nobody holds it. With the lock. */
+static void let_go(struct tpy_exchange *exchange, bool *wake)
+{
+    _Atomic uint32_t *word = &exchange->shared->answer.answer;
+    uint32_t now = atomic_load(word);
+    for (int i = 0; i < TRIES && now & (TPY_ANSWER_DONE | TPY_ANSWER_CANCEL); i++)
+        if (atomic_compare_exchange_weak(word, &now, (now & ~TPY_ANSWER_SLEEP) | TPY_ANSWER_CONFIRMED)) {
+            *wake |= (now & TPY_ANSWER_SLEEP) != 0;
+            return;
+        }
+}
+
 void tpy_release(struct tpy_exchange *exchange, uint32_t serial)
 {
     struct tpy_port *port = exchange ? exchange->port : NULL;
@@ -322,8 +355,14 @@ void tpy_release(struct tpy_exchange *exchange, uint32_t serial)
     tpy_lock_take(&exchange->lock);
     uint8_t state = atomic_load(&exchange->state);
     if (exchange->port == port && atomic_load(&exchange->serial) == serial) {
-        if (state == TPY_HELD) atomic_store(&exchange->state, TPY_IDLE);
-        else if (state == TPY_QUEUED && exchange->held) { /* the client has gone on already: nobody will take that */
+        if (state == TPY_HELD) {
+            atomic_store(&exchange->state, TPY_IDLE);
+            let_go(exchange, &wake);
+        } else if (state == TPY_ACCEPTED) { /* not answered: withdrawn, or abandoned now */
+            tpy_exchange_answer_error(exchange, ESRCH, &wake);
+            atomic_store(&exchange->state, TPY_IDLE);
+            let_go(exchange, &wake);
+        } else if (state == TPY_QUEUED && exchange->held) { /* the client has gone on already: nobody will take that */
             tpy_port_dequeue(port, &exchange->item);
             tpy_exchange_answer_error(exchange, ESRCH, &wake);
             atomic_store(&exchange->state, TPY_IDLE);
@@ -337,7 +376,8 @@ void tpy_release(struct tpy_exchange *exchange, uint32_t serial)
 int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t serial, struct tpy_exchange_info *info)
 {
     if (!tpy_exchange_enter(exchange, serial, true)) return -ESRCH;
-    int result = tpy_exchange_wanted(exchange) || atomic_load(&exchange->state) == TPY_ORPHAN ? 0 : -ESRCH;
+    bool there = atomic_load(&exchange->state) == TPY_ORPHAN ? exchange->grace > 0 : tpy_exchange_wanted(exchange);
+    int result = there ? 0 : -ESRCH;
     if (result == 0)
         *info = (struct tpy_exchange_info){.pid = exchange->link->who.pid, .uid = exchange->link->who.uid, .gid = exchange->link->who.gid,
             .thread = exchange->thread, .tag = exchange->tag, .kind = exchange->kind, .priority = exchange->priority,

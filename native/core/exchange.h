@@ -42,8 +42,14 @@ int tpy_confirm(struct tpy_exchange *exchange, uint32_t sequence);
 int tpy_finish(struct tpy_exchange *exchange, uint32_t sequence, int64_t status, const struct iovec *parts, size_t count);
 /* Ends it with a positive errno that the client's offer returns negated. */
 int tpy_finish_error(struct tpy_exchange *exchange, uint32_t sequence, int error);
-/* As tpy_finish, but the exchange stays ours: the client's next offer (TPY_OFFER_CONTINUE) comes only to a receive that filters for it. */
+/* As tpy_finish, but the exchange stays ours: the client's next offer (TPY_OFFER_CONTINUE) comes only to a receive that filters for it. So it does
+ * when the turn comes too late (-ESRCH), for an offer that the client has withdrawn but whose exchange it keeps. */
 int tpy_turn(struct tpy_exchange *exchange, uint32_t sequence, int64_t status, const struct iovec *parts, size_t count);
+/*
+ * Says how far the server is with this offer: a number of the face's, below 2^36, that an offer with TPY_OFFER_ACCOUNTED finds in `mark` however
+ * it ends. 0, or -ESRCH: the client has withdrawn the offer (or is gone), and what was done since the last commit does not count.
+ */
+int tpy_commit(struct tpy_exchange *exchange, uint32_t sequence, uint64_t mark);
 /* Gives up an exchange held since tpy_turn: the client's next TPY_OFFER_CONTINUE, or the one already waiting, gets -ESRCH. */
 void tpy_release(struct tpy_exchange *exchange, uint32_t sequence);
 

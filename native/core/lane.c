@@ -12,6 +12,8 @@
 
 static void lane_free(struct tpy_lane *lane)
 {
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); /* close() is a cancellation point */
     for (uint32_t i = 0; i < lane->fd_count; i++) close(lane->fds[i]);
     free(lane->fds);
     if (lane->spill_fd >= 0) close(lane->spill_fd);
@@ -19,6 +21,7 @@ static void lane_free(struct tpy_lane *lane)
     munmap(lane->shared, sizeof *lane->shared);
     tpy_link_release(lane->link);
     free(lane);
+    pthread_setcancelstate(cancel, NULL);
 }
 
 static int grow(struct tpy_thread *thread, uint32_t index)

@@ -28,7 +28,8 @@
 #define TPY_ANSWER_SLEEP 1u     /* the client sleeps on this word: wake it */
 #define TPY_ANSWER_DONE 2u      /* the server finished this sequence */
 #define TPY_ANSWER_CANCEL 4u    /* the client withdrew this sequence */
-#define TPY_ANSWER_CONFIRMED 8u /* with CANCEL: the server dropped it unaccepted; alone: the client asks for that (withdraw) */
+#define TPY_ANSWER_CONFIRMED 8u /* with CANCEL: the server dropped it unaccepted; alone: the client asks for that (withdraw); with DONE, or for
+                                 * the next offer with CONTINUE: the server no longer holds the exchange */
 #define TPY_ANSWER_HELP 16u     /* the server asks the client to look at the stream */
 #define TPY_ANSWER_SHIFT 5
 #define TPY_SEQUENCE_MASK 0x07ffffffu
@@ -41,6 +42,7 @@
 #define TPY_OFFER_FAULT 16u   /* client.fault_at, client.room_fault_at tell where a window cannot be read or written */
 
 #define TPY_OFFER_NOTIFY 32u  /* set HELP in the answer word when it is accepted (with CONFIRM: when that is confirmed) */
+#define TPY_OFFER_HANGUP 128u /* no offer: the client no longer goes along with whoever holds the exchange */
 #define TPY_OFFER_CONFIRM 64u /* acceptance is not the end of the sending: the server confirms that */
 
 /* tpy_answer_area.flags */
@@ -82,7 +84,13 @@ struct tpy_server_line {
     _Atomic uint32_t stream_for;                  /* the sequence that taken, seek_to and pushed belong to */
     _Atomic uint32_t oneway_taken;                /* one-way messages consumed */
     _Atomic uint32_t confirmed;                   /* the sequence last confirmed (TPY_OFFER_CONFIRM) */
+    _Atomic uint64_t progress;                    /* sequence << 37 | CLOSED | mark: how far the server says that offer is (tpy_commit) */
 };
+
+/* progress: the server commits marks, the client closes it when it withdraws: whoever changes the word first decides. */
+#define TPY_PROGRESS_SHIFT 37
+#define TPY_PROGRESS_CLOSED (UINT64_C(1) << 36)
+#define TPY_PROGRESS_MARK (TPY_PROGRESS_CLOSED - 1)
 
 struct tpy_client_line {
     _Alignas(TPY_LINE) uint64_t send_length;

@@ -69,7 +69,7 @@ void tpy_link_release(struct tpy_link *link)
     free(link);
 }
 
-int tpy_link_say(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count)
+static int say_once(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count)
 {
     union {
         struct cmsghdr align;
@@ -90,6 +90,16 @@ int tpy_link_say(struct tpy_link *link, const struct tpy_say *say, const int *fd
         if (sendmsg(link->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
         if (errno != EINTR) return errno == ECONNRESET ? -EPIPE : -errno;
     }
+}
+
+/* These calls are cancellation points of the C library; of a face's call they must not be. */
+int tpy_link_say(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    int result = say_once(link, say, fds, count);
+    pthread_setcancelstate(before, NULL);
+    return result;
 }
 
 int tpy_link_hear(struct tpy_link *link, struct tpy_say *say, int *fds, unsigned *count)
@@ -117,7 +127,7 @@ int tpy_link_hear(struct tpy_link *link, struct tpy_say *say, int *fds, unsigned
     return size == 0 ? -EPIPE : -EPROTO;
 }
 
-int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd)
+static int request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd)
 {
     int64_t deadline = tpy_now() + REQUEST_TIME;
     *fd = -1;
@@ -148,6 +158,15 @@ int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say 
     }
     pthread_mutex_unlock(&link->requesting);
     return result == -EPIPE ? -ESRCH : result == -EAGAIN && tpy_now() >= deadline ? -ETIMEDOUT : result;
+}
+
+int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    int result = request(link, say, reply, fd);
+    pthread_setcancelstate(before, NULL);
+    return result;
 }
 
 void tpy_link_replied(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count)

@@ -29,6 +29,7 @@ enum tpy_say_type {
     TPY_SAY_SPILL,     /* server: memory with push records */
     TPY_SAY_GONE,      /* server: the port was destroyed */
     TPY_SAY_DELIVER,   /* server: an event for the client's process */
+    TPY_SAY_NOTIFY,    /* client: for the face, about an exchange */
     TPY_SAY_REPLY      /* server: to HELLO, ATTACH, BIND, BULK */
 };
 
@@ -57,6 +58,7 @@ struct tpy_link {
     bool serving;        /* we are the server */
     bool greeted;        /* HELLO was exchanged */
     _Atomic bool dead;
+    _Atomic bool dropped; /* we want it to end: nobody begins anything on it */
     _Atomic uint32_t references;
     struct tpy_link *next; /* in the watcher's list */
     int64_t since;

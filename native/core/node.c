@@ -27,9 +27,11 @@
 
 #define LINKS_PER_USER 1024
 #define LATER_SLOTS 8
+#define CONNECT_SECONDS 5
 
 struct tpy_node_hooks tpy_node_server_hooks, tpy_node_client_hooks;
 
+static pthread_mutex_t greeting = PTHREAD_MUTEX_INITIALIZER; /* one HELLO at a time; taken without the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* set-up and the list of links */
 static bool watching, listening;
 static int poll_fd = -1, wake_fd = -1, listen_fd = -1, page_fd = -1, spare_fd = -1;
@@ -237,6 +239,7 @@ static void in_child(void)
 {
     int *ours[] = {&poll_fd, &wake_fd, &listen_fd, &page_fd, &spare_fd};
     pthread_mutex_init(&lock, NULL);
+    pthread_mutex_init(&greeting, NULL);
     for (struct tpy_link *link = links; link; link = link->next) {
         close(link->fd);
         close(link->pidfd);
@@ -355,21 +358,24 @@ static int connect_to(pid_t pid, struct tpy_link **made)
     uid_t owner = owner_of(pid);
     int result = socket_address(owner, pid, &address);
     if (result != 0) return result == -ENOENT ? -ESRCH : result;
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        result = errno == ENOENT || errno == ECONNREFUSED ? -ESRCH : errno == EACCES ? -EPERM : -errno;
+    /* It blocks while the server's backlog is full, which a flood of others can cause. */
+    struct timeval patience = {.tv_sec = CONNECT_SECONDS};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    do result = connect(fd, (struct sockaddr *)&address, sizeof address);
+    while (result != 0 && errno == EINTR);
+    if (result != 0) {
+        result = errno == ENOENT || errno == ECONNREFUSED ? -ESRCH : errno == EACCES ? -EPERM : errno == EAGAIN ? -ETIMEDOUT : -errno;
         close(fd);
         return result;
     }
     struct tpy_link *link = tpy_link_new(fd, false);
     if (!link) return -ESRCH;
     /* A squatter under that path is not the process that was meant. */
-    if (link->who.pid != pid || (link->who.uid != owner && link->who.uid != 0)) result = -ESRCH;
-    else result = watch_link(link);
-    if (result != 0) {
+    if (link->who.pid != pid || (link->who.uid != owner && link->who.uid != 0)) {
         tpy_link_release(link);
-        return result;
+        return -ESRCH;
     }
     *made = link;
     return 0;
@@ -388,21 +394,36 @@ static int greet(struct tpy_link *link)
     return 0;
 }
 
+/* With the lock: the living link to a process, if there is one. */
+static struct tpy_link *known(pid_t pid)
+{
+    struct tpy_link *link = links;
+    while (link && (link->serving || link->who.pid != pid || atomic_load(&link->dead) || atomic_load(&link->dropped))) link = link->next;
+    return link;
+}
+
 int tpy_node_link(pid_t pid, struct tpy_link **found)
 {
+    struct tpy_link *made = NULL;
     pthread_mutex_lock(&lock);
     int result = start_watching();
-    struct tpy_link *link = NULL;
-    for (link = links; result == 0 && link; link = link->next)
-        if (!link->serving && link->who.pid == pid && !atomic_load(&link->dead)) break;
-    if (result == 0 && !link && (result = connect_to(pid, &link)) == 0) {
-        link->next = links;
-        links = link;
+    struct tpy_link *link = result == 0 ? known(pid) : NULL;
+    if (result == 0 && !link) {
+        pthread_mutex_unlock(&lock); /* connecting may take time, and the watcher needs the lock */
+        result = connect_to(pid, &made);
+        pthread_mutex_lock(&lock);
+        link = result == 0 ? known(pid) : NULL; /* another thread was faster */
+        if (result == 0 && !link && (result = watch_link(made)) == 0) {
+            link = made;
+            made = NULL;
+            link->next = links;
+            links = link;
+        }
     }
     if (result == 0) tpy_link_retain(link);
     pthread_mutex_unlock(&lock);
+    if (made) tpy_link_release(made);
     if (result != 0) return result;
-    static pthread_mutex_t greeting = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&greeting);
     if (!link->greeted) result = greet(link);
     pthread_mutex_unlock(&greeting);
@@ -433,4 +454,8 @@ void tpy_node_later(unsigned slot, int64_t at, void (*run)(void))
     if (wake_fd >= 0 && write(wake_fd, &one, sizeof one) < 0) return;
 }
 
-void tpy_node_drop(struct tpy_link *link) { shutdown(link->fd, SHUT_RDWR); }
+void tpy_node_drop(struct tpy_link *link)
+{
+    atomic_store(&link->dropped, true);
+    shutdown(link->fd, SHUT_RDWR);
+}

@@ -79,10 +79,29 @@ static bool mark(struct tpy_lane *lane, uint32_t bits, uint32_t *replaced)
     return true;
 }
 
+/* No commit counts from here on. */
+static void close_progress(struct tpy_lane *lane)
+{
+    _Atomic uint64_t *word = &lane->shared->server.progress;
+    uint64_t now = atomic_load(word);
+    for (int i = 0; i < 1000; i++) {
+        bool begun = now >> TPY_PROGRESS_SHIFT == lane->sequence;
+        uint64_t closed = (begun ? now : (uint64_t)lane->sequence << TPY_PROGRESS_SHIFT) | TPY_PROGRESS_CLOSED;
+        if (atomic_compare_exchange_weak(word, &now, closed)) break;
+    }
+}
+
+static uint64_t progress(const struct tpy_lane *lane)
+{
+    uint64_t word = atomic_load_explicit(&lane->shared->server.progress, memory_order_acquire);
+    return word >> TPY_PROGRESS_SHIFT == lane->sequence ? word & TPY_PROGRESS_MARK : 0;
+}
+
 /* Gives the offer up whatever its state. False: the answer came first. */
 static bool cancel(struct tpy_lane *lane)
 {
     uint32_t replaced;
+    if (TPY_UNLIKELY(lane->offer->flags & TPY_OFFER_ACCOUNTED)) close_progress(lane);
     return mark(lane, TPY_ANSWER_CANCEL, &replaced);
 }
 
@@ -211,6 +230,10 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         if (TPY_UNLIKELY(over)) {
             offer->reached = stage(lane, offer);
             if (cancel(lane)) return -(int)over;
+            continue;
+        }
+        if (TPY_UNLIKELY((poll.seen & TPY_ANSWER_CONFIRMED) && (offer->flags & TPY_OFFER_CONTINUE)) && tpy_answer_sequence(poll.seen) != lane->sequence) {
+            if (cancel(lane)) return -ESRCH; /* nobody holds the exchange any more */
             continue;
         }
         if (TPY_UNLIKELY(now_only)) {
@@ -342,6 +365,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF; /* over before the call, whatever ended it */
     if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
     offer->reached = TPY_REACHED_NOTHING;
+    offer->mark = 0;
     if (TPY_UNLIKELY(offer->flags & TPY_OFFER_NOW) && !waited_for(lane)) return -ETIMEDOUT;
     struct iovec own_send[TPY_PARTS_OWN], own_reply[TPY_PARTS_OWN];
     int result = tpy_iov_take(&offer->send, offer->send_parts, own_send);
@@ -385,8 +409,36 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         offer->reached = TPY_REACHED_CONFIRMED;
         result = finish(lane, offer);
     }
+    if (TPY_UNLIKELY(offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = progress(lane);
     lane->offer = NULL;
     return result;
+}
+
+int tpy_hang_up(struct tpy_connection *connection)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    struct tpy_lane *lane = thread && connection->index < thread->lane_capacity ? thread->lanes[connection->index] : NULL;
+    if (!lane || lane->generation != atomic_load(&connection->generation)) return -EBADF;
+    if (atomic_load(&lane->over) || lane->offer) return -EBADF;
+    lane->sequence = (lane->sequence + 1) & TPY_SEQUENCE_MASK;
+    if (lane->sequence == 0) lane->sequence = 1;
+    lane->shared->offer.flags = TPY_OFFER_HANGUP;
+    lane->posted = lane->sequence;
+    post(lane);
+    if (atomic_load(lane->ring) != TPY_RING_NO) ring(lane);
+    return 0;
+}
+
+int tpy_notify(struct tpy_connection *connection, const void *payload, size_t length)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    struct tpy_lane *lane = thread && connection->index < thread->lane_capacity ? thread->lanes[connection->index] : NULL;
+    if (!lane || lane->generation != atomic_load(&connection->generation) || atomic_load(&lane->over)) return -EBADF;
+    struct tpy_say say = {.type = TPY_SAY_NOTIFY, .version = TPY_WIRE_VERSION, .exchange = lane->exchange, .flags = (uint32_t)length};
+    if (length > TPY_SAY_PAYLOAD) return -EINVAL;
+    memcpy(say.payload, payload, length);
+    int result = tpy_link_say(lane->link, &say, NULL, 0);
+    return result == -EPIPE ? -EBADF : result;
 }
 
 int tpy_oneway(struct tpy_connection *connection, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag)

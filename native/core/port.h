@@ -28,6 +28,8 @@ struct tpy_port_ops {
     int64_t (*lost)(void *face, struct tpy_exchange *exchange, uint32_t sequence, void *client);
     /* After tpy_port_destroy: nothing will call back for this port any more; `face` may be freed. From any thread. */
     void (*closed)(void *face);
+    /* A client says something about its exchange (tpy_notify). */
+    void (*notified)(void *face, struct tpy_exchange *exchange, void *client, const void *payload, size_t length);
     /* An offer of this priority waits and every receiver is busy. Only with TPY_PORT_BOOST in the port's flags. */
     void (*boost)(void *face, uint8_t priority);
 };
@@ -42,6 +44,10 @@ int tpy_port_create(const struct tpy_port_ops *ops, void *face, uint32_t flags, 
 /* Blocked clients and receivers get -ESRCH, later offers -EBADF; the record is freed when its last user leaves. */
 int tpy_port_destroy(struct tpy_port *port);
 
+/* Clients whose attach gave this record are served no more: their offers that wait, and later ones, get -ESRCH. Exchanges that are held or
+ * accepted go on until they end. */
+void tpy_port_refuse(struct tpy_port *port, void *client);
+
 /* Which messages a receive takes. All zero fields: any. */
 struct tpy_filter {
     /* The face's own criterion for messages that are not continuations, NULL: any. Called under the port's lock: a look, no calls back. Tell the port
@@ -50,7 +56,8 @@ struct tpy_filter {
     void *argument;
     struct tpy_connection *while_alive; /* the receive ends with -EHOSTDOWN when this connection's server is gone and nothing admitted is queued */
     struct tpy_exchange *only; /* just this one; -ESRCH when it is no longer bound to the port */
-    uint32_t held;             /* with only: held by the turn of this handle; -ESRCH when the client no longer goes along */
+    uint32_t held;             /* with only: held by the turn of this handle, or withdrawn by the client while accepted by it; -ESRCH when the
+                                * client no longer goes along */
     pid_t pid;                 /* just this process's */
     uint32_t thread;           /* and just this thread's (its index, from 1) */
     uint32_t kinds;            /* a bit for each kind taken (1u << kind, kinds are 0 to 31); 0: all */

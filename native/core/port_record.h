@@ -102,6 +102,7 @@ struct tpy_client {
     uint32_t id;
     void *face;
     struct tpy_exchange *exchanges;  /* next_of_client */
+    _Atomic bool refused;            /* takes no fresh offers any more */
     uint32_t orphans;                /* exchanges kept for a grace; the record waits for them */
     bool closing;
 };

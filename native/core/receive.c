@@ -55,7 +55,7 @@ static void give_up_offer(struct tpy_port *port, struct tpy_exchange *exchange, 
     bool wake = false;
     tpy_port_dequeue(port, &exchange->item);
     if (error) tpy_exchange_answer_error(exchange, error, &wake);
-    atomic_store(&exchange->state, TPY_IDLE);
+    atomic_store(&exchange->state, exchange->held && !error ? TPY_HELD : TPY_IDLE);
     if (wake) tpy_exchange_wake(exchange);
 }
 
@@ -198,17 +198,16 @@ __attribute__((noinline)) static int scan_sleep(struct scan *scan, int64_t deadl
     unsigned count = 0;
     if (deadline != TPY_NEVER && tpy_now() >= deadline) return -ETIMEDOUT;
     tpy_lock_take(&port->lock);
-    bool quiet = !tpy_have_waitv() || set_sleep_bits(port, words, &count);
+    bool quiet = !tpy_have_waitv() || set_sleep_bits(port, words, &count), narrows = tpy_spin_sleeps(spin) && count > 0;
+    uint8_t cpu = port->last_cpu;
+    /* So that the client that wakes us knows not to spin in our way. The first word is that of the exchange used last. */
+    if (narrows) ((struct tpy_shared *)((char *)words[0].word - offsetof(struct tpy_shared, offer)))->answer.cpu = cpu;
     /* Those whose posts do not wake us must ring; said before the last look. */
     tpy_port_ring(port, count < atomic_load(&port->entry_count) ? TPY_RING_NOW : TPY_RING_NO);
     tpy_lock_give(&port->lock);
     atomic_thread_fence(memory_order_seq_cst);
     if (!quiet || something_new(scan)) return 0;
-    if (tpy_spin_sleeps(spin) && count > 0) {
-        tpy_narrow_to(&narrow, spin, port->last_cpu);
-        /* So that the client that wakes us knows not to spin in our way. The first word is that of the exchange used last. */
-        if (narrow.active) ((struct tpy_shared *)((char *)words[0].word - offsetof(struct tpy_shared, offer)))->answer.cpu = port->last_cpu;
-    }
+    if (narrows) tpy_narrow_to(&narrow, spin, cpu);
     words[count] = (struct tpy_wait_word){.word = (void *)&scan->thread->events, .expected = scan->events, .is_private = true};
     tpy_inspect_blocked(scan->thread, TPY_BLOCKED_RECEIVE, 0, port->id);
     atomic_store(&scan->thread->asleep, 1);
@@ -373,7 +372,7 @@ static bool still_there(struct tpy_port *port, const struct tpy_filter *filter)
     struct tpy_exchange *only = filter->only;
     uint8_t state = atomic_load(&only->state);
     if (only->port != port || state == TPY_FREE) return false;
-    return !filter->held || (atomic_load(&only->serial) == filter->held && (state == TPY_HELD || (state == TPY_QUEUED && only->held)));
+    return !filter->held || (atomic_load(&only->serial) == filter->held && (state == TPY_HELD || state == TPY_ACCEPTED || (state == TPY_QUEUED && only->held)));
 }
 
 int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const struct iovec *parts, size_t count, size_t refuse_oneway_below,

@@ -18,10 +18,17 @@
 #define EXCHANGES_PER_LINK 1024u
 #define LATER_CLOSE 0
 #define LATER_TIDY 1
+#define LATER_REFUSE 2
 #define GRACE_MOST 1000000000ll
 
 static pthread_mutex_t closing_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpy_port *closing;
+struct refusal { /* clients that are served no more */
+    struct refusal *next;
+    struct tpy_port *port;
+    void *client;
+};
+static struct refusal *refusals; /* guarded by closing_lock */
 static struct tpy_client *leaving; /* clients that wait for orphans */
 
 static void reply(struct tpy_link *link, struct tpy_say *answer, const struct tpy_say *to, int result, const int *fd)
@@ -301,6 +308,14 @@ static void unblock(struct tpy_link *link, const struct tpy_say *say)
     if (asked && client->port->ops->unblock) client->port->ops->unblock(client->port->face, exchange, serial, client->face);
 }
 
+static void notify(struct tpy_link *link, const struct tpy_say *say)
+{
+    struct tpy_exchange *exchange = own(link, say->exchange);
+    struct tpy_port *port = exchange ? exchange->client->port : NULL;
+    if (port && port->ops->notified && say->flags <= TPY_SAY_PAYLOAD)
+        port->ops->notified(port->face, exchange, exchange->client->face, say->payload, say->flags);
+}
+
 static void stash(struct tpy_link *link, const struct tpy_say *say, int *fds, unsigned *count)
 {
     struct tpy_exchange *exchange = own(link, say->exchange);
@@ -329,6 +344,7 @@ static void on_say(struct tpy_link *link, const struct tpy_say *say, int *fds, u
     case TPY_SAY_RING: ring(say); break;
     case TPY_SAY_UNBLOCK: unblock(link, say); break;
     case TPY_SAY_FDS: stash(link, say, fds, &count); break;
+    case TPY_SAY_NOTIFY: notify(link, say); break;
     default: tpy_node_drop(link);
     }
     for (unsigned i = 0; i < count; i++) close(fds[i]);
@@ -341,6 +357,59 @@ static void on_died(struct tpy_link *link)
         link->clients = client->next;
         end_client(client, 0);
     }
+}
+
+/* With the port's lock: a client's offers that wait and are nobody's yet. */
+static void turn_away(struct tpy_port *port, struct tpy_client *client)
+{
+    for (struct tpy_exchange *exchange = client->exchanges; exchange; exchange = exchange->next_of_client) {
+        bool wake = false;
+        tpy_lock_take(&exchange->lock);
+        if (atomic_load(&exchange->state) == TPY_QUEUED && !exchange->held) {
+            tpy_port_dequeue(port, &exchange->item);
+            tpy_exchange_answer_error(exchange, ESRCH, &wake);
+            atomic_store(&exchange->state, TPY_IDLE);
+        }
+        tpy_lock_give(&exchange->lock);
+        if (wake) tpy_exchange_wake(exchange);
+    }
+}
+
+static void refuse(void)
+{
+    for (;;) {
+        pthread_mutex_lock(&closing_lock);
+        struct refusal *refusal = refusals;
+        if (refusal) refusals = refusal->next;
+        pthread_mutex_unlock(&closing_lock);
+        if (!refusal) return;
+        struct tpy_port *port = refusal->port;
+        tpy_lock_take(&port->lock);
+        for (struct tpy_client *client = port->clients; client; client = client->next_of_port)
+            if (client->face == refusal->client) atomic_store(&client->refused, true);
+        tpy_port_collect(port); /* those who posted before and sleep */
+        for (struct tpy_client *client = port->clients; client; client = client->next_of_port)
+            if (client->face == refusal->client) turn_away(port, client);
+        if (port->queued) tpy_port_hand_over(port, false);
+        tpy_lock_give(&port->lock);
+        tpy_port_put(port);
+        free(refusal);
+    }
+}
+
+void tpy_port_refuse(struct tpy_port *port, void *client)
+{
+    struct refusal *refusal = malloc(sizeof *refusal);
+    if (!refusal) abort(); /* like any promise, it cannot be kept without memory */
+    tpy_lock_take(&port->lock);
+    port->users++;
+    tpy_lock_give(&port->lock);
+    *refusal = (struct refusal){.port = port, .client = client};
+    pthread_mutex_lock(&closing_lock);
+    refusal->next = refusals;
+    refusals = refusal;
+    pthread_mutex_unlock(&closing_lock);
+    tpy_node_later(LATER_REFUSE, 0, refuse);
 }
 
 static void close_ports(void)
@@ -386,6 +455,7 @@ static void in_child(void)
 {
     pthread_mutex_init(&closing_lock, NULL);
     closing = NULL;
+    refusals = NULL;
     leaving = NULL;
 }
 

@@ -126,10 +126,11 @@ void tpy_thread_set_priority(struct tpy_thread *thread, int priority)
 
 void tpy_thread_refresh(struct tpy_thread *thread)
 {
+    /* Asked of the kernel: the C library's own record misses sched_setscheduler. */
     struct sched_param parameters;
-    int policy;
+    int policy = sched_getscheduler(0);
     thread->priority_policy = OTHER_PRIORITY;
-    if (pthread_getschedparam(pthread_self(), &policy, &parameters) == 0 && (policy == SCHED_FIFO || policy == SCHED_RR))
+    if ((policy == SCHED_FIFO || policy == SCHED_RR) && sched_getparam(0, &parameters) == 0)
         thread->priority_policy = (uint8_t)parameters.sched_priority;
 }
 

@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) unsigned ipc(uint64_t dest, const v
     struct tpy_l4_caller caller;
     tpy_l4_enter(local);
     if (!sends) code = 0;
-    else if (TPY_UNLIKELY(dest == atomic_load_explicit(&local->id, memory_order_relaxed))) code = L4_IPC_ENOT_EXISTENT;
+    else if (TPY_UNLIKELY(dest == 0 || dest == atomic_load_explicit(&local->id, memory_order_relaxed))) code = L4_IPC_ENOT_EXISTENT;
     else if (tpy_l4_callers_take(&local->callers, dest, &caller)) {
         /* It waits for our answer. Whoever gets that must find us waiting in turn, so we say so before. */
         bool waiting = receives && (open || (from != 0 && name_partner(local, from, &closed) == 0));

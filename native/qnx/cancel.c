@@ -21,13 +21,6 @@ void tpy_qnx_cancel_settle(struct tpy_qnx_local *local)
     tpy_thread_uncancel(local->thread);
 }
 
-void tpy_qnx_cancel_enter(struct tpy_qnx_local *local)
-{
-    atomic_store_explicit(&local->cancellable, 1, memory_order_relaxed);
-    atomic_signal_fence(memory_order_seq_cst);
-    pthread_testcancel();
-}
-
 static void heavy_fence(void)
 {
     static _Atomic int registered;

@@ -16,6 +16,7 @@
 #define REFUSED_FLAGS (_NTO_CHF_ASYNC | _NTO_CHF_ASYNC_NONBLOCK | _NTO_CHF_GLOBAL)
 #define KNOWN_FLAGS 0x7fff
 #define GRACE 1000000000L
+#define CLIENTS_RESTING 256u
 
 struct tpy_qnx_channel *_Atomic tpy_qnx_channel_table[TPY_QNX_CHANNELS_MAX];
 
@@ -24,6 +25,7 @@ static struct tpy_qnx_channel *death_channel, *coid_channel; /* the one with THR
 /* Free records, oldest first. */
 static struct tpy_qnx_channel *free_channels, **last_channel = &free_channels;
 static struct tpy_qnx_client *free_clients, **last_client = &free_clients;
+static unsigned free_client_count;
 
 /* A channel record nobody refers to any more. With the lock. */
 static void release_channel(struct tpy_qnx_channel *channel)
@@ -44,20 +46,21 @@ static void release_client(struct tpy_qnx_client *client)
             break;
         }
     tpy_qnx_side_release(client->scoid);
-    client->scoid = -1;
     client->generation++;
     client->next = NULL;
     *last_client = client;
     last_client = &client->next;
+    free_client_count++;
     release_channel(channel);
 }
 
 static struct tpy_qnx_client *new_client(void)
 {
+    /* Its pulses may still wait in a queue and name the record, so it rests for a while. */
+    if (free_client_count < CLIENTS_RESTING) return calloc(1, sizeof(struct tpy_qnx_client));
     struct tpy_qnx_client *client = free_clients;
-    if (!client) return calloc(1, sizeof *client);
     free_clients = client->next;
-    if (!free_clients) last_client = &free_clients;
+    free_client_count--;
     return client;
 }
 
@@ -82,6 +85,7 @@ static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint
             client->next = free_clients;
             if (!free_clients) last_client = &client->next;
             free_clients = client;
+            free_client_count++;
         } else {
             client->channel = channel;
             client->chid = channel->chid;
@@ -281,4 +285,5 @@ void tpy_qnx_channels_forget(void)
     last_channel = &free_channels;
     free_clients = NULL;
     last_client = &free_clients;
+    free_client_count = 0;
 }

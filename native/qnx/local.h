@@ -73,7 +73,12 @@ struct tpy_qnx_local *tpy_qnx_locals(void);
 
 /* Round a blocking call that is a cancellation point. Other threads use membarrier, so that plain stores suffice here (cancel.c). */
 void tpy_qnx_cancel_settle(struct tpy_qnx_local *local);
-void tpy_qnx_cancel_enter(struct tpy_qnx_local *local);
+static inline void tpy_qnx_cancel_enter(struct tpy_qnx_local *local)
+{
+    atomic_store_explicit(&local->cancellable, 1, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    pthread_testcancel();
+}
 static inline void tpy_qnx_cancel_leave(struct tpy_qnx_local *local)
 {
     atomic_store_explicit(&local->cancellable, 0, memory_order_relaxed);

@@ -359,3 +359,21 @@ QNX_CASE(a_timer_may_send_to_another_process)
     qnx_count(&shared->step);
     qnx_join(client);
 }
+
+CASE(delivery_to_a_stopped_client_never_blocks)
+{
+    char byte;
+    struct sigevent event;
+    struct shared *shared = qnx_share(4096);
+    int chid = CHECK_SYS(ChannelCreate(_NTO_CHF_DISCONNECT)), result = 0;
+    SIGEV_PULSE_INIT(&event, _NTO_SIDE_CHANNEL, 10, 1, 1);
+    struct qnx_client *client = qnx_start(false, chid, ask_and_follow, shared);
+    rcvid_t rcvid = qnx_receive(chid, &byte, 1);
+    CHECK_SYS(kill(qnx_pid(client), SIGSTOP));
+    CHECK_SYS(waitpid(qnx_pid(client), NULL, WUNTRACED));
+    for (unsigned i = 0; i < 100000 && result == 0; i++) result = MsgDeliverEvent_r(rcvid, &event);
+    CHECK_EQ(result, -EAGAIN);
+    CHECK_SYS(kill(qnx_pid(client), SIGCONT));
+    CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
+    qnx_join(client);
+}

@@ -200,7 +200,7 @@ static void send_rounds(int coid, void *argument)
     (void)argument;
     for (unsigned i = 0; i < ROUNDS; i++) {
         unsigned answer;
-        CHECK_EQ(MsgSend(coid, &i, sizeof i, &answer, sizeof answer), 3);
+        CHECK_EQ(MsgSend_r(coid, &i, sizeof i, &answer, sizeof answer), 3);
         CHECK_EQ(answer, ~i);
     }
 }
@@ -271,3 +271,51 @@ static void inherits(unsigned flags, long expected)
 
 CASE(a_realtime_receiver_takes_the_senders_priority) { inherits(0, 20); }
 CASE(fixed_priority_switches_that_off) { inherits(_NTO_CHF_FIXED_PRIORITY, 5); }
+
+static void send_at_40(int coid, void *argument)
+{
+    (void)argument;
+    CHECK_EQ(tpy_priority_set(40), 0);
+    CHECK_EQ(MsgSend(coid, "x", 1, NULL, 0), 0);
+}
+
+static void *serve_slowly(void *argument)
+{
+    struct work *work = argument;
+    struct sched_param parameter = {.sched_priority = 5};
+    char byte;
+    if (sched_setscheduler(0, SCHED_FIFO, &parameter) != 0) {
+        work->result = -1;
+        qnx_count(&work->step);
+        return NULL;
+    }
+    work->chid = CHECK_SYS(ChannelCreate(0));
+    qnx_count(&work->step);
+    rcvid_t rcvid = qnx_receive(work->chid, &byte, 1);
+    CHECK_SYS(sched_getparam(0, &parameter));
+    CHECK_EQ(parameter.sched_priority, 20);
+    qnx_count(&work->step);
+    /* Busy with the first while one of higher priority waits. */
+    while (parameter.sched_priority != 40) {
+        delay(1);
+        CHECK_SYS(sched_getparam(0, &parameter));
+    }
+    CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
+    CHECK_EQ(MsgReply(qnx_receive(work->chid, &byte, 1), 0, NULL, 0), 0);
+    return NULL;
+}
+
+CASE(a_waiting_client_of_higher_priority_boosts_the_server_at_once)
+{
+    pthread_t thread;
+    struct work work = {.chid = 0};
+    CHECK_EQ(pthread_create(&thread, NULL, serve_slowly, &work), 0);
+    qnx_await(&work.step, 1);
+    if (work.result != 0) SKIP("may not use SCHED_FIFO");
+    struct qnx_client *first = qnx_start(false, work.chid, send_at_20, NULL);
+    qnx_await(&work.step, 2);
+    struct qnx_client *second = qnx_start(false, work.chid, send_at_40, NULL);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    qnx_join(first);
+    qnx_join(second);
+}

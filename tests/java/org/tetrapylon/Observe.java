@@ -12,13 +12,17 @@ import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.function.Executable;
 
 /**
  * Looks at threads and descriptors from the outside, so that a test waits for what it means and not for a time. Nothing
  * here has a limit of its own: a test has.
  */
 public final class Observe {
+
+    /** What a test does. */
+    public interface Body {
+        void run() throws Throwable;
+    }
 
     private static final long MILLISECOND = 1_000_000;
 
@@ -69,16 +73,16 @@ public final class Observe {
     }
 
     /** Fails if the body leaves more or fewer descriptors open than there were. Other threads may have some for a moment. */
-    public static void leavesNoDescriptors(Executable body) throws Throwable {
+    public static void leavesNoDescriptors(Body body) throws Throwable {
         int before = descriptors().size();
-        body.execute();
+        body.run();
         until(() -> descriptors().size() <= before);
         assertEquals(before, descriptors().size());
     }
 
     /** Fails unless the call throws a TetrapylonException with this error. */
-    public static TetrapylonException fails(int errno, Executable call) {
-        TetrapylonException failure = assertThrows(TetrapylonException.class, call);
+    public static TetrapylonException fails(int errno, Body call) {
+        TetrapylonException failure = assertThrows(TetrapylonException.class, call::run);
         assertEquals(Errno.name(errno), Errno.name(failure.errno()), failure.getMessage());
         return failure;
     }

@@ -6,17 +6,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.tetrapylon.Fd;
 
 /** What the tests of mmlib's IPC share: names that no other run uses, texts as messages, numbered memory files. */
 final class MmSupport {
-
-    static final Path PEER = Path.of(System.getProperty("tetrapylon.programs"), "interop", "mm_peer");
 
     private static final AtomicInteger NAMES = new AtomicInteger();
 
@@ -91,41 +86,5 @@ final class MmSupport {
 
     static void closeAll(Fd... files) {
         Arrays.stream(files).forEach(Fd::close);
-    }
-
-    /** The C program, with its standard error on ours. */
-    static Process peer(String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of(PEER.toString()));
-        command.addAll(List.of(arguments));
-        return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-    }
-
-    /** Another JVM that runs a class of these tests. */
-    static Process java(Class<?> main, String... arguments) throws Exception {
-        return java(List.of(), main, arguments);
-    }
-
-    static Process java(List<String> options, Class<?> main, String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC", "-Xshare:auto", "--enable-native-access=ALL-UNNAMED",
-                "-Dtetrapylon.library=" + System.getProperty("tetrapylon.library"),
-                "-cp", classes("org.tetrapylon.Fd") + ":" + classes(main.getName())));
-        command.addAll(options);
-        command.add(main.getName());
-        command.addAll(List.of(arguments));
-        return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-    }
-
-    /** Where a class came from. In the tests the module is patched with the test classes. */
-    private static Path classes(String name) throws Exception {
-        Class<?> type = Class.forName(name);
-        String file = name.replace('.', '/') + ".class";
-        String url = type.getResource("/" + file).getPath();
-        return Path.of(url.substring(0, url.length() - file.length()));
-    }
-
-    /** Waits until the program has said so. */
-    static void awaitReady(Process process) throws Exception {
-        assertEquals("ready", process.inputReader().readLine());
     }
 }

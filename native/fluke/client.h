@@ -1,0 +1,18 @@
+/*
+ * client: reliable connections from the client's side. Every call is one state machine (transfer) that works through stages (connect or ack,
+ * data, references, over, receive); each stage is one offer on the connection's exchange, and stages that follow each other share one
+ * where they can: a connect_send_over_receive is a single offer with both windows.
+ */
+#ifndef TPY_FLUKE_CLIENT_H
+#define TPY_FLUKE_CLIENT_H
+
+#include "fluke/thread.h"
+
+/* Ends the thread's connection as a client, if any. */
+void tpy_fluke_client_close(struct fluke_thread *thread);
+/* The process at the other end. */
+pid_t tpy_fluke_client_server(const struct fluke_thread *thread);
+/* The port that a destination names, as the one used last in *kept (counted). NULL with an insanity, or FLUKE_INVALID_DEST. */
+struct tpy_fluke_destination *tpy_fluke_dest(const fluke_ref_t *dest, struct tpy_fluke_destination **kept, fluke_error_t *error);
+
+#endif

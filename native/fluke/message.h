@@ -1,0 +1,68 @@
+/*
+ * message: between the params of a call and the windows of an exchange: checks at the entry, lists of parts, how params advance, and
+ * references on their way. Also the protocol of the gate: what kinds of offers there are and how they are answered.
+ *
+ * An offer's kind tells what the client does. Data and references travel apart: an offer with MORE is followed by one with REFS, which
+ * has records of references in its send window and their descriptors beside it. In the other direction an answer REFS_FOLLOW
+ * makes the client offer room for such records (RECEIVE | REFS).
+ */
+#ifndef TPY_FLUKE_MESSAGE_H
+#define TPY_FLUKE_MESSAGE_H
+
+#include "core/exchange.h"
+#include "core/layout.h" /* TPY_OFFER_CONTINUE and TPY_OFFER_FDS */
+#include "fluke/thread.h"
+
+/* Kinds of offers, a bit each. */
+#define TPY_FLUKE_OVER 0x01    /* and makes the server the sender: the reply window is open */
+#define TPY_FLUKE_ACK 0x02     /* wants to become the sender first */
+#define TPY_FLUKE_IS_REFS 0x04 /* the window holds references, not data */
+#define TPY_FLUKE_MORE 0x08    /* references of the same message come with the next offer */
+#define TPY_FLUKE_RECEIVE 0x10 /* sends nothing: only room */
+#define TPY_FLUKE_CALL 0x20    /* idempotent */
+#define TPY_FLUKE_ONEWAY 0x40
+
+/* Statuses of answers. */
+enum tpy_fluke_answer {
+    TPY_FLUKE_TAKEN = 1,   /* everything in the send window was taken (or dropped for an ack) */
+    TPY_FLUKE_PART,        /* something for the reply window, of a sender that goes on later */
+    TPY_FLUKE_REFS_FOLLOW, /* the same, and references come next */
+    TPY_FLUKE_FULL,        /* the window is full and the sender is not over */
+    TPY_FLUKE_NOW_OVER,    /* the rest; the server waits for an ack */
+    TPY_FLUKE_BYE,         /* the rest; the server disconnected as the sender */
+    TPY_FLUKE_BROKEN       /* the server disconnected as the receiver */
+};
+
+/* Marks (tpy_commit): the server has begun to take this offer, and how many words or references of it. */
+#define TPY_FLUKE_BEGUN (1ull << 35)
+#define TPY_FLUKE_MARK_COUNT (TPY_FLUKE_BEGUN - 1)
+
+/* What the send fields of params hold, and how much of that has gone. */
+struct tpy_fluke_cargo {
+    fluke_ipc_params_t *params;
+    uint64_t words, sent;
+    size_t refs, refs_sent;
+};
+
+/* Checks the send fields and measures them. FLUKE_SUCCESS or an insanity. */
+fluke_error_t tpy_fluke_load(fluke_ipc_params_t *params, struct tpy_fluke_cargo *cargo);
+/* Checks the receive fields. */
+fluke_error_t tpy_fluke_check_room(const fluke_ipc_params_t *params);
+
+/* The words not yet sent, at most `most` of them, as parts in thread->out; returns how many parts, or -1 no memory. */
+int tpy_fluke_send_parts(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, uint64_t most, const struct iovec **parts);
+/* The receive buffers as parts in thread->in, and their words. */
+int tpy_fluke_receive_parts(struct fluke_thread *thread, const fluke_ipc_params_t *params, const struct iovec **parts, uint64_t *words);
+uint64_t tpy_fluke_room(const fluke_ipc_params_t *params);
+/* Advances the receive buffers past words that came. */
+void tpy_fluke_received(fluke_ipc_params_t *params, uint64_t words);
+/* Advances the send fields past what has gone: for a call that returns interrupted. */
+void tpy_fluke_unload(const struct tpy_fluke_cargo *cargo);
+
+/* The next references of the cargo, at most `most`: records to thread->staging, descriptors to fds. */
+unsigned tpy_fluke_pack(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, unsigned most, int *fds, unsigned *fd_count);
+/* Gives the next receive reference of params what a record names; the descriptor is taken over (fds[i] = -1). */
+void tpy_fluke_unpack(fluke_ipc_params_t *params, const struct tpy_fluke_record *record, int *fds, unsigned fd_count);
+void tpy_fluke_close_fds(int *fds, unsigned count);
+
+#endif
