@@ -67,6 +67,7 @@ int tpy_connection_open(pid_t pid, uint32_t port, uint32_t tag, uint64_t cookie,
     connection->port_flags = reply.flags;
     connection->reply = reply.word;
     connection->gone = NULL;
+    atomic_store(&connection->refused, false);
     pthread_mutex_lock(&tpy_connections_lock);
     connection->next = link->connections;
     link->connections = connection;
@@ -200,6 +201,17 @@ static void call_back(struct tpy_link *link)
     }
 }
 
+static void on_refused(struct tpy_link *link, uint32_t id)
+{
+    pthread_mutex_lock(&tpy_connections_lock);
+    for (struct tpy_connection *connection = link->connections; connection; connection = connection->next) {
+        if (connection->id != id) continue;
+        atomic_store(&connection->refused, true);
+        for (struct tpy_lane *lane = connection->lanes; lane; lane = lane->next) tpy_thread_notify(lane->thread);
+    }
+    pthread_mutex_unlock(&tpy_connections_lock);
+}
+
 static void on_gone(struct tpy_link *link, uint32_t id)
 {
     pthread_mutex_lock(&tpy_connections_lock);
@@ -245,7 +257,8 @@ static void on_extras(struct tpy_link *link, const struct tpy_say *say, int *fds
 
 static void on_say(struct tpy_link *link, const struct tpy_say *say, int *fds, unsigned count)
 {
-    if (say->type == TPY_SAY_GONE) on_gone(link, say->connection ? say->connection : UINT32_MAX);
+    if (say->type == TPY_SAY_GONE && say->flags) on_refused(link, say->connection);
+    else if (say->type == TPY_SAY_GONE) on_gone(link, say->connection ? say->connection : UINT32_MAX);
     else if (say->type == TPY_SAY_SPILL || say->type == TPY_SAY_FDS) on_extras(link, say, fds, &count);
     else if (say->type == TPY_SAY_DELIVER && say->word < FACES && say->flags <= TPY_SAY_PAYLOAD) {
         void (*handler)(const struct tpy_identity *, const void *, size_t) = atomic_load(&deliver_handlers[say->word]);

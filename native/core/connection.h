@@ -84,7 +84,7 @@ struct tpy_offer {
     uint64_t length;           /* bytes written to the reply window by the finish */
     uint32_t held;             /* 1: the server holds the exchange: go on with TPY_OFFER_CONTINUE */
     int struck;                /* ETIMEDOUT or EINTR: why a lingering offer asked the server; else 0 */
-    uint64_t mark;             /* with TPY_OFFER_ACCOUNTED: the server's last commit, 0 if there was none */
+    uint64_t mark;             /* with TPY_OFFER_ACCOUNTED, on a failure: the server's last commit, 0 if there was none (else tpy_offer_mark) */
     uint32_t reached;          /* TPY_REACHED_*; on a failure exact only with TPY_OFFER_STAGED */
 };
 
@@ -94,6 +94,9 @@ struct tpy_offer {
  * could not be accessed, -EOVERFLOW the sum of a window's parts, -EAGAIN or -ENOMEM limits (first offer of a thread).
  */
 int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer);
+
+/* The server's last commit (tpy_commit) of the calling thread's last offer, however that ended; 0: none. */
+uint64_t tpy_offer_mark(struct tpy_connection *connection);
 
 /* Ends the hold of the calling thread's exchange, if any server thread holds it, without waiting: that thread's receive, turn, pull and push give
  * -ESRCH. A fresh offer does the same. 0, or -EBADF. */

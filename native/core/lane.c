@@ -45,7 +45,6 @@ static int bind(struct tpy_lane *lane)
     if (fd >= 0) close(fd);
     lane->shared = map;
     lane->exchange = reply.exchange;
-    lane->spin.patience = 0;
     return result;
 }
 

@@ -25,6 +25,7 @@ struct tpy_connection {
     struct tpy_link *link;
     uint32_t id;          /* the server's number for it */
     uint32_t port, port_flags;
+    _Atomic bool refused; /* takes no fresh offers any more; what is held goes on */
     uint64_t reply;
     struct tpy_lane *lanes; /* guarded by tpy_connections_lock */
     void (*gone)(void *);

@@ -27,7 +27,7 @@ enum tpy_say_type {
     TPY_SAY_UNBLOCK,   /* client: asks to be let go */
     TPY_SAY_FDS,       /* either: descriptors that go with an offer or an answer */
     TPY_SAY_SPILL,     /* server: memory with push records */
-    TPY_SAY_GONE,      /* server: the port was destroyed */
+    TPY_SAY_GONE,      /* server: the port was destroyed; with flags: the connection takes no fresh offers any more */
     TPY_SAY_DELIVER,   /* server: an event for the client's process */
     TPY_SAY_NOTIFY,    /* client: for the face, about an exchange */
     TPY_SAY_REPLY      /* server: to HELLO, ATTACH, BIND, BULK */

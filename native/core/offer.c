@@ -236,6 +236,9 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
             if (cancel(lane)) return -ESRCH; /* nobody holds the exchange any more */
             continue;
         }
+        if (TPY_UNLIKELY(atomic_load_explicit(&lane->connection->refused, memory_order_relaxed)) && !(offer->flags & TPY_OFFER_CONTINUE) &&
+            withdraw(lane) == 1)
+            return -ESRCH;
         if (TPY_UNLIKELY(now_only)) {
             now_only = stage(lane, offer) == TPY_REACHED_NOTHING;
             if (now_only && !waited_for(lane)) {
@@ -272,8 +275,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
             atomic_store_explicit(&shared->client.stamp_for, lane->sequence, memory_order_release);
         }
         int64_t since;
-        if (tpy_spin_for(&lane->spin, server_cpu, server_slept, answered, &poll, &since)) continue;
-        server_slept = false;
+        if (tpy_spin_for(&lane->spin, server_cpu, answered, &poll, &since)) continue;
         if (wait.deadline != TPY_NEVER && tpy_now() >= wait.deadline) {
             if (strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
             continue;
@@ -366,6 +368,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
     offer->reached = TPY_REACHED_NOTHING;
     offer->mark = 0;
+    if (TPY_UNLIKELY(atomic_load_explicit(&connection->refused, memory_order_relaxed)) && !(offer->flags & TPY_OFFER_CONTINUE)) return -EBADF;
     if (TPY_UNLIKELY(offer->flags & TPY_OFFER_NOW) && !waited_for(lane)) return -ETIMEDOUT;
     struct iovec own_send[TPY_PARTS_OWN], own_reply[TPY_PARTS_OWN];
     int result = tpy_iov_take(&offer->send, offer->send_parts, own_send);
@@ -409,9 +412,17 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         offer->reached = TPY_REACHED_CONFIRMED;
         result = finish(lane, offer);
     }
-    if (TPY_UNLIKELY(offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = progress(lane);
+    /* An answered one may look it up (tpy_offer_mark): the word is in the server's cache, and rarely wanted. */
+    if (TPY_UNLIKELY(result != 0) && (offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = progress(lane);
     lane->offer = NULL;
     return result;
+}
+
+uint64_t tpy_offer_mark(struct tpy_connection *connection)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    struct tpy_lane *lane = thread && connection->index < thread->lane_capacity ? thread->lanes[connection->index] : NULL;
+    return lane ? progress(lane) : 0;
 }
 
 int tpy_hang_up(struct tpy_connection *connection)

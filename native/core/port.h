@@ -44,7 +44,7 @@ int tpy_port_create(const struct tpy_port_ops *ops, void *face, uint32_t flags, 
 /* Blocked clients and receivers get -ESRCH, later offers -EBADF; the record is freed when its last user leaves. */
 int tpy_port_destroy(struct tpy_port *port);
 
-/* Clients whose attach gave this record are served no more: their offers that wait, and later ones, get -ESRCH. Exchanges that are held or
+/* Clients whose attach gave this record are served no more: their offers that wait get -ESRCH, later ones -EBADF. Exchanges that are held or
  * accepted go on until they end. */
 void tpy_port_refuse(struct tpy_port *port, void *client);
 

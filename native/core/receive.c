@@ -223,7 +223,7 @@ __attribute__((noinline)) static int scan_sleep(struct scan *scan, int64_t deadl
 static inline int scan_wait(struct scan *scan, int64_t deadline)
 {
     int64_t since;
-    if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, scan->port->last_cpu, false, something_new, scan, &since))) return 0;
+    if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, scan->port->last_cpu, something_new, scan, &since))) return 0;
     return scan_sleep(scan, deadline, since);
 }
 
@@ -320,28 +320,40 @@ static struct tpy_entry *only_news(struct tpy_port *port, uint64_t *news)
     return found;
 }
 
-/* The short way for the common case: nothing is queued, one exchange has a plain new offer, anybody may take it. What tpy_port_collect,
+/* Does the filter take a new offer of this exchange on the short way? With the exchange's lock. */
+static inline bool takes_at_once(const struct tpy_filter *filter, const struct tpy_exchange *exchange, uint8_t state, uint8_t flags, uint8_t kind)
+{
+    if (TPY_LIKELY(!filter)) return flags == 0 && (state == TPY_IDLE || state == TPY_ACCEPTED);
+    if (filter->pid | (pid_t)(filter->thread | filter->kinds) || filter->while_alive) return false;
+    if (filter->only)
+        return flags == TPY_OFFER_CONTINUE && state == TPY_HELD && filter->only == exchange &&
+               filter->held == atomic_load_explicit(&exchange->serial, memory_order_relaxed);
+    return flags == 0 && state == TPY_IDLE && !atomic_load_explicit(&exchange->client->refused, memory_order_relaxed) &&
+           (!filter->admit || filter->admit(filter->argument, exchange->client->face, kind));
+}
+
+/* The short way for the common case: nothing is queued, one exchange has a plain new offer, we may take it. What tpy_port_collect,
  * tpy_port_best and accept_offer do in three steps, in one. False: take the long way; nothing was changed. */
-static bool accept_at_once(struct tpy_port *port, struct tpy_entry *entry, uint64_t post, const struct iovec *parts, size_t count, uint64_t size,
-    struct tpy_receipt *receipt)
+static bool accept_at_once(struct tpy_port *port, const struct tpy_filter *filter, struct tpy_entry *entry, uint64_t post, const struct iovec *parts,
+    size_t count, uint64_t size, struct tpy_receipt *receipt)
 {
     struct tpy_exchange *exchange = entry->exchange;
     const struct tpy_offer_area *offer = &exchange->shared->offer;
     uint32_t sequence = tpy_post_sequence(post);
     if (!tpy_lock_try(&exchange->lock)) return false;
-    uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed), flags = offer->flags;
+    uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed), flags = offer->flags, kind = offer->kind;
     uint32_t send_length = offer->send_length;
     uint64_t here = send_length < size ? send_length : size;
     int fault;
-    bool plain = (state == TPY_IDLE || state == TPY_ACCEPTED) && (uint32_t)(post >> 32) == exchange->oneway_seen && sequence != exchange->sequence &&
-                 sequence != 0 && flags == 0 && send_length <= TPY_INLINE && exchange->spill_fd < 0 && !exchange->fds;
+    bool plain = takes_at_once(filter, exchange, state, flags, kind) && (uint32_t)(post >> 32) == exchange->oneway_seen &&
+                 sequence != exchange->sequence && sequence != 0 && send_length <= TPY_INLINE && exchange->spill_fd < 0 && !exchange->fds;
     if (TPY_UNLIKELY(!plain || (here > 0 && tpy_iov_scatter(parts, count, 0, offer->data, here, &fault) < here))) {
         tpy_lock_give(&exchange->lock);
         return false;
     }
-    exchange->kind = offer->kind;
+    exchange->kind = kind;
     exchange->priority = offer->priority;
-    exchange->flags = 0;
+    exchange->flags = flags;
     exchange->cpu = offer->cpu;
     exchange->tag = offer->tag;
     exchange->send_length = send_length;
@@ -359,7 +371,7 @@ static bool accept_at_once(struct tpy_port *port, struct tpy_entry *entry, uint6
         fill(receipt, exchange, serial);
         tpy_inspect_accepted(exchange);
     }
-    atomic_store_explicit(&exchange->state, accepted ? TPY_ACCEPTED : TPY_IDLE, memory_order_relaxed);
+    atomic_store_explicit(&exchange->state, accepted ? TPY_ACCEPTED : flags ? TPY_HELD : TPY_IDLE, memory_order_relaxed);
     atomic_store_explicit(&entry->seen, post, memory_order_relaxed);
     entry->used = ++port->turn;
     tpy_lock_give(&exchange->lock);
@@ -391,10 +403,10 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
         if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, waits, -ESRCH);
-        if (TPY_LIKELY(!port->queued && !filter && !bad)) {
+        if (TPY_LIKELY(!port->queued && !bad)) {
             uint64_t post;
             struct tpy_entry *entry = only_news(port, &post);
-            if (entry && accept_at_once(port, entry, post, parts, count, size, receipt)) return done(port, waits, 0);
+            if (entry && accept_at_once(port, filter, entry, post, parts, count, size, receipt)) return done(port, waits, 0);
         }
         bool busy = tpy_port_collect(port);
         if (TPY_UNLIKELY(filter && filter->only && !still_there(port, filter))) return done(port, waits, -ESRCH);

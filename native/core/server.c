@@ -389,7 +389,11 @@ static void refuse(void)
             if (client->face == refusal->client) atomic_store(&client->refused, true);
         tpy_port_collect(port); /* those who posted before and sleep */
         for (struct tpy_client *client = port->clients; client; client = client->next_of_port)
-            if (client->face == refusal->client) turn_away(port, client);
+            if (client->face == refusal->client) {
+                struct tpy_say gone = {.type = TPY_SAY_GONE, .version = TPY_WIRE_VERSION, .connection = client->id, .flags = 1};
+                turn_away(port, client);
+                if (tpy_link_say(client->link, &gone, NULL, 0) == -EAGAIN) tpy_node_drop(client->link);
+            }
         if (port->queued) tpy_port_hand_over(port, false);
         tpy_lock_give(&port->lock);
         tpy_port_put(port);

@@ -2,24 +2,23 @@
 #define _GNU_SOURCE
 #include "core/wait.h"
 
-#define PATIENCE_LEAST 16
-#define PATIENCE_MOST 65536
 #define WAITS_BETWEEN_QUESTIONS 4096
+#define STEPS_APART 2000000ll /* ns: a step costs some 20 us, and where all CPUs are wanted it does not last */
 
 void tpy_spin_ask(struct tpy_spin *spin)
 {
     int cpus = tpy_cpus_allowed();
     spin->cpus = (uint8_t)(cpus > 255 ? 255 : cpus);
     spin->asked = WAITS_BETWEEN_QUESTIONS;
-    if (spin->patience == 0) spin->patience = PATIENCE_LEAST;
 }
 
 void tpy_step_aside(struct tpy_spin *spin)
 {
     cpu_set_t before, others;
+    int64_t now = tpy_now();
     spin->meets = 0;
-    /* Where all CPUs are wanted, stepping does not last: try it ever less often. */
-    if (spin->patience < PATIENCE_MOST) spin->patience *= 2;
+    if (now - spin->stepped < STEPS_APART) return;
+    spin->stepped = now;
     int cpu = sched_getcpu();
     if (cpu < 0 || sched_getaffinity(0, sizeof before, &before) != 0) return;
     others = before;

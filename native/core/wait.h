@@ -4,7 +4,7 @@
  * so a thread that always waits long goes to sleep at once.
  *
  * Before a sleep that is likely to end with a call from a known CPU the thread narrows itself to that CPU: the waker then runs it by a
- * context switch, which costs a tenth of waking an idle CPU. It gives its CPUs back when it wakes. See docs/decisions/0002-waiting.md.
+ * context switch, which costs a tenth of waking an idle CPU. It gives its CPUs back when it wakes. See docs/decisions/waiting.md.
  *
  * Owner: struct tpy_spin belongs to one thread and one thing waited for.
  */
@@ -28,10 +28,11 @@ struct tpy_spin {
     uint8_t cpus;      /* CPUs allowed when last asked */
     uint16_t asked;    /* waits until we ask again */
     uint32_t meets;    /* waits in a row that ended while both shared a CPU */
-    uint32_t patience; /* meets until we step to another CPU */
+    int64_t stepped;   /* when we last stepped to another CPU */
 };
 
 #define TPY_SPIN_MISSES 3
+#define TPY_MEETS 4 /* calls that share a CPU before one steps aside: the other CPU answers ten times as fast */
 
 /* Leaves this CPU for another allowed one, if there is one. */
 void tpy_step_aside(struct tpy_spin *spin);
@@ -59,8 +60,8 @@ static inline void tpy_spin_slept(struct tpy_spin *spin, int64_t since)
  * Polls and yields until poll(argument) or until sleeping is better. True if polled. *since is set to when the clock was first read
  * (0: never, it was quick). peer_cpu may be stale: it is a hint.
  */
-__attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *spin, uint8_t peer_cpu, bool peer_sleeps,
-    bool (*poll)(void *), void *argument, int64_t *since)
+__attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *spin, uint8_t peer_cpu, bool (*poll)(void *),
+    void *argument, int64_t *since)
 {
     *since = 0;
     for (int i = 0; i < TPY_POLLS_AT_ONCE; i++)
@@ -89,7 +90,6 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
             }
         } while (tpy_now() - start < spin_time);
     }
-    if (peer_sleeps && together) return false; /* it needs this CPU, by way of our sleep */
     int64_t start = tpy_now(), limit = tpy_spin_sleeps(spin) ? 2 * TPY_SPIN_SHORT : TPY_YIELD_LONG;
     if (*since == 0) *since = start;
     do {
@@ -97,7 +97,7 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
             sched_yield();
             if (poll(argument)) {
                 spin->misses = 0;
-                if (together && ++spin->meets >= spin->patience && spin->cpus > 1) tpy_step_aside(spin);
+                if (together && spin->cpus > 1 && ++spin->meets >= TPY_MEETS) tpy_step_aside(spin);
                 return true;
             }
         }
