@@ -27,11 +27,11 @@ TPY_PUBLIC int tpy_spawnvp(int mode, const char *file, char *const arguments[]);
 TPY_PUBLIC int tpy_spawnl(int mode, const char *path, const char *argument, ...);
 TPY_PUBLIC int tpy_spawnlp(int mode, const char *file, const char *argument, ...);
 
-#define spawnv(mode, path, arguments) tpy_spawnv(mode, path, arguments)
-#define spawnve(mode, path, arguments, environment) tpy_spawnve(mode, path, arguments, environment)
-#define spawnvp(mode, file, arguments) tpy_spawnvp(mode, file, arguments)
-#define spawnl(mode, path, ...) tpy_spawnl(mode, path, __VA_ARGS__)
-#define spawnlp(mode, file, ...) tpy_spawnlp(mode, file, __VA_ARGS__)
+#define spawnv(...) tpy_spawnv(__VA_ARGS__)
+#define spawnve(...) tpy_spawnve(__VA_ARGS__)
+#define spawnvp(...) tpy_spawnvp(__VA_ARGS__)
+#define spawnl(...) tpy_spawnl(__VA_ARGS__)
+#define spawnlp(...) tpy_spawnlp(__VA_ARGS__)
 
 #ifdef __cplusplus
 }

@@ -62,6 +62,7 @@ TPY_PUBLIC int tpy_channel_grace(int chid, long nanoseconds);
 #endif
 
 #include "tetrapylon_fd.h"
+#include "tetrapylon_inspect.h"
 #include "tetrapylon_mm.h"
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * sys/iomsg.h: the types of the messages of QNX's I/O protocol. Servers use them to tell such messages from their own: a
- * message whose 16-bit type lies between _IO_BASE and _IO_MAX belongs to that protocol. Nothing here sends one.
+ * sys/iomsg.h: the types of the messages of QNX's I/O protocol. Servers use them to tell such messages from their
+ * own: a message whose 16-bit type lies between _IO_BASE and _IO_MAX belongs to that protocol. Nothing here sends
+ * one.
  *
  * Follows: QNX Neutrino C Library Reference, MsgSend(), name_attach().
  */

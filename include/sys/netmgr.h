@@ -30,15 +30,16 @@ extern "C" {
 #define ND_NODE_CMP(a, b) ((a) != (b))
 
 /*
- * The node descriptor of a node's name: ND_LOCAL_NODE for this machine's host name, "localhost" and "".
- * Returns -1 and sets errno: ENOENT another node's name, EINVAL name is NULL. If end is not NULL it is set to the end of the name.
- * Any thread.
+ * The node descriptor of a node's name: ND_LOCAL_NODE for this machine's host name, "localhost" and "". Returns -1
+ * and sets errno: ENOENT another node's name, EINVAL name is NULL. If end is not NULL it is set to the end of the
+ * name. Any thread.
  */
 TPY_PUBLIC int netmgr_strtond(const char *name, char **end);
 
 /*
- * Writes the name of a node, at most room bytes with its end, and returns its length. flags: ND2S_*; only ND2S_NAME_HIDE counts.
- * Returns -1 and sets errno: EINVAL not the local node, ERANGE the room does not suffice. Any thread.
+ * Writes the name of a node, at most room bytes with its end, and returns its length. flags: ND2S_*; only
+ * ND2S_NAME_HIDE counts. Returns -1 and sets errno: EINVAL not the local node, ERANGE the room does not suffice. Any
+ * thread.
  */
 TPY_PUBLIC int netmgr_ndtostr(unsigned flags, int nd, char *buffer, size_t room);
 

@@ -1,19 +1,22 @@
 /*
- * sys/neutrino.h: QNX Neutrino message passing on Linux: channels, connections, messages, pulses, events and timeouts.
+ * sys/neutrino.h: QNX Neutrino message passing on Linux: channels, connections, messages, pulses, events and
+ * timeouts.
  *
- * Conventions. Every function returns -1 and sets errno when it fails, unless said otherwise; its twin with _r leaves errno
- * alone and returns the negative error number instead. (MsgSend_r returns the server's status too: a server that answers such
- * clients should not use negative ones.) Sizes and offsets are bytes, times nanoseconds. All functions may be called by any
- * thread at any time; an id that another thread ends at that moment gives the documented error. Bad buffers give EFAULT or
- * ESRVRFAULT, never a crash, as long as the program leaves the library's SIGSEGV handler in place.
+ * Conventions. Every function returns -1 and sets errno when it fails, unless said otherwise; its twin with _r leaves
+ * errno alone and returns the negative error number instead. (MsgSend_r returns the server's status too: a server
+ * that answers such clients should not use negative ones.) Sizes and offsets are bytes, times nanoseconds. All
+ * functions may be called by any thread at any time; an id that another thread ends at that moment gives the
+ * documented error. Bad buffers give EFAULT or ESRVRFAULT, never a crash, as long as the program leaves the library's
+ * SIGSEGV handler in place.
  *
- * After fork the child has no channels and no connections: it begins anew. Ids of the parent give EBADF or ESRCH there.
+ * After fork the child has no channels and no connections: it begins anew. Ids of the parent give EBADF or ESRCH
+ * there.
  *
- * Limits: 1,024 channels and 16,384 connections of each kind in a process, 4,095 client threads served at once by a process,
- * 1,024 pulses of one thread waiting at one channel, 65,536 parts in a list of parts at least.
+ * Limits: 1,024 channels and 16,384 connections of each kind in a process, 4,095 client threads served at once by a
+ * process, 1,024 pulses of one thread waiting at one channel, 65,536 parts in a list of parts at least.
  *
- * Each function follows the page of its name in the QNX Neutrino C Library Reference (7.1, rcvid_t as in 8.0); MsgReplyv also the
- * page of the same name in the ZOSRV Neutrino library reference.
+ * Each function follows the page of its name in the QNX Neutrino C Library Reference (7.1, rcvid_t as in 8.0);
+ * MsgReplyv also the page of the same name in the ZOSRV Neutrino library reference.
  */
 #ifndef TPY_SYS_NEUTRINO_H
 #define TPY_SYS_NEUTRINO_H
@@ -45,7 +48,7 @@ extern "C" {
 #define ENOREMOTE 300
 #define ESRVRFAULT 312
 
-/* ---- Parts ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Parts ----------------------------------------------------------------------------------------------------- */
 
 /* One part of a message: iov_base, iov_len. Lists of parts are gathered and scattered as one run of bytes. */
 typedef struct iovec iov_t;
@@ -55,7 +58,7 @@ typedef struct iovec iov_t;
 #define GETIOVBASE(iov) ((iov)->iov_base)
 #define GETIOVLEN(iov) ((iov)->iov_len)
 
-/* ---- Channels ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Channels -------------------------------------------------------------------------------------------------- */
 
 #define _NTO_CHF_FIXED_PRIORITY 0x0001  /* receivers keep their own priority */
 #define _NTO_CHF_UNBLOCK 0x0002         /* a client that wants to leave asks by a pulse, and waits */
@@ -74,9 +77,9 @@ typedef struct iovec iov_t;
 #define _NTO_CHF_INHERIT_RUNMASK 0x4000 /* accepted, without effect */
 
 /*
- * Makes a channel, which belongs to the process. Returns its id (chid), from 1, unique in the process and used again as late
- * as possible. EAGAIN no channel is left, EBUSY a second channel with THREAD_DEATH or COID_DISCONNECT, EINVAL flags, ENOMEM.
- * Processes of the same user and of root may connect; see tpy_channel_admit (tetrapylon.h).
+ * Makes a channel, which belongs to the process. Returns its id (chid), from 1, unique in the process and used again
+ * as late as possible. EAGAIN no channel is left, EBUSY a second channel with THREAD_DEATH or COID_DISCONNECT, EINVAL
+ * flags, ENOMEM. Processes of the same user and of root may connect; see tpy_channel_admit (tetrapylon.h).
  */
 TPY_PUBLIC int ChannelCreate(unsigned flags);
 TPY_PUBLIC int ChannelCreate_r(unsigned flags);
@@ -85,7 +88,7 @@ TPY_PUBLIC int ChannelCreate_r(unsigned flags);
 TPY_PUBLIC int ChannelDestroy(int chid);
 TPY_PUBLIC int ChannelDestroy_r(int chid);
 
-/* ---- Connections ------------------------------------------------------------------------------------------------------------- */
+/* ---- Connections ----------------------------------------------------------------------------------------------- */
 
 /* As index of ConnectAttach: take the id from the side channels' space, which begins here. */
 #define _NTO_SIDE_CHANNEL 0x40000000
@@ -102,27 +105,28 @@ TPY_PUBLIC int ChannelDestroy_r(int chid);
 #define _NTO_COF_MASK 0xffff
 
 /*
- * Connects to channel chid of process pid (0: this one) on node nd (ND_LOCAL_NODE). Returns the connection's id (coid): with
- * _NTO_SIDE_CHANNEL in index one of the side channels, else the lowest free number from index on, but at least 3. Such a number
- * looks like a file descriptor and is none. Several connections to one channel are several coids and, at the server, one scoid.
+ * Connects to channel chid of process pid (0: this one) on node nd (ND_LOCAL_NODE). Returns the connection's id
+ * (coid): with _NTO_SIDE_CHANNEL in index one of the side channels, else the lowest free number from index on, but at
+ * least 3. Such a number looks like a file descriptor and is none. Several connections to one channel are several
+ * coids and, at the server, one scoid.
  *
- * Blocks until the server's library has admitted us, 5 s at most (the server's threads need not do anything). ESRCH no such
- * process or channel, EPERM the channel does not admit us, EINVAL index or flags, EMFILE no id is left, EAGAIN limits of
- * either side, ENXIO the server is ending or does not answer, ENOREMOTE nd is not local, ENOMEM.
+ * Blocks until the server's library has admitted us, 5 s at most (the server's threads need not do anything). ESRCH
+ * no such process or channel, EPERM the channel does not admit us, EINVAL index or flags, EMFILE no id is left,
+ * EAGAIN limits of either side, ENXIO the server is ending or does not answer, ENOREMOTE nd is not local, ENOMEM.
  */
 TPY_PUBLIC int ConnectAttach(uint32_t nd, pid_t pid, int chid, unsigned index, int flags);
 TPY_PUBLIC int ConnectAttach_r(uint32_t nd, pid_t pid, int chid, unsigned index, int flags);
 
 /*
- * Ends a connection; threads of ours that are blocked on it get EBADF. A server ends a client's scoid with it, after the
- * pulse _PULSE_CODE_DISCONNECT. Returns 0. EINVAL no such connection.
+ * Ends a connection; threads of ours that are blocked on it get EBADF. A server ends a client's scoid with it, after
+ * the pulse _PULSE_CODE_DISCONNECT. Returns 0. EINVAL no such connection.
  */
 TPY_PUBLIC int ConnectDetach(int coid);
 TPY_PUBLIC int ConnectDetach_r(int coid);
 
 /*
- * Changes those flags of a connection that mask has to bits, and returns the flags before. pid: 0 or our own. EINVAL no such
- * connection, or another process's.
+ * Changes those flags of a connection that mask has to bits, and returns the flags before. pid: 0 or our own. EINVAL
+ * no such connection, or another process's.
  */
 TPY_PUBLIC int ConnectFlags(pid_t pid, int coid, uint32_t mask, uint32_t bits);
 TPY_PUBLIC int ConnectFlags_r(pid_t pid, int coid, uint32_t mask, uint32_t bits);
@@ -152,8 +156,8 @@ struct _msg_info {
 #define _NTO_MI_NET_CRED_DIRTY 0x0200
 
 /*
- * Tells of our connection coid, or if there is none of the next one above it: nd, pid and chid of the server, scoid, coid. Returns
- * the coid told of. pid: 0 or our own. EINVAL no connection from coid on, or another process's. EFAULT.
+ * Tells of our connection coid, or if there is none of the next one above it: nd, pid and chid of the server, scoid,
+ * coid. Returns the coid told of. pid: 0 or our own. EINVAL no connection from coid on, or another process's. EFAULT.
  */
 TPY_PUBLIC int ConnectServerInfo(pid_t pid, int coid, struct _msg_info *info);
 TPY_PUBLIC int ConnectServerInfo_r(pid_t pid, int coid, struct _msg_info *info);
@@ -174,24 +178,27 @@ struct _client_info {
 };
 
 /*
- * Tells of a client process. scoid: from MsgInfo, or -1 for our own process. The effective ids are those the kernel attested when
- * it connected; the others and the groups come from /proc, and are the effective ones where /proc does not tell. ngroups: room
- * in info->cred.grouplist, 0 for none. Returns 0. EINVAL no such scoid, EFAULT.
+ * Tells of a client process. scoid: from MsgInfo, or -1 for our own process. The effective ids are those the kernel
+ * attested when it connected; the others and the groups come from /proc, and are the effective ones where /proc does
+ * not tell. ngroups: room in info->cred.grouplist, 0 for none. Returns 0. EINVAL no such scoid, EFAULT.
  */
 TPY_PUBLIC int ConnectClientInfo(int scoid, struct _client_info *info, int ngroups);
 TPY_PUBLIC int ConnectClientInfo_r(int scoid, struct _client_info *info, int ngroups);
 
-/* ---- Sending ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------------------------- */
 
 /*
  * Sends a message and blocks until the server finishes it. Returns the status the server gave, or -1 and:
- *   EBADF coid is no connection, its server has gone, or it was detached meanwhile; ESRCH the server died or destroyed the channel
- *   meanwhile; EINTR a signal (whose handler was set without SA_RESTART); ETIMEDOUT TimerTimeout; EFAULT our buffers could not be accessed; ESRVRFAULT the server's could
- *   not; EOVERFLOW the lengths of the parts do not add up; EAGAIN limits (the first send of a thread only); or whatever error
- *   the server gave with MsgError.
- * On a channel with _NTO_CHF_UNBLOCK a signal or timeout does not end the call once the server has received the message: the
- * server is asked to. The calls with nc are no cancellation points of pthread_cancel, the others are.
- * The letters after MsgSend: s a buffer, v a list of parts, first for what is sent, then for the reply.
+ *   EBADF coid is no connection, its server has gone, or it was detached meanwhile; ESRCH the server died or
+ *   destroyed the channel
+ *   meanwhile; EINTR a signal (whose handler was set without SA_RESTART); ETIMEDOUT TimerTimeout; EFAULT our buffers
+ *   could not be accessed; ESRVRFAULT the server's could
+ *   not; EOVERFLOW the lengths of the parts do not add up; EAGAIN limits (the first send of a thread only); or
+ *   whatever error
+ *   the server gave with MsgError. On a channel with _NTO_CHF_UNBLOCK a signal or timeout does not end the call once
+ *   the server has received the message: the server is asked to. The calls with nc are no cancellation points of
+ *   pthread_cancel, the others are. The letters after MsgSend: s a buffer, v a list of parts, first for what is sent,
+ *   then for the reply.
  */
 TPY_PUBLIC long MsgSend(int coid, const void *message, size_t bytes, void *reply, size_t room);
 TPY_PUBLIC long MsgSend_r(int coid, const void *message, size_t bytes, void *reply, size_t room);
@@ -210,9 +217,12 @@ TPY_PUBLIC long MsgSendv_r(int coid, const iov_t *siov, size_t sparts, const iov
 TPY_PUBLIC long MsgSendvnc(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts);
 TPY_PUBLIC long MsgSendvnc_r(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts);
 
-/* ---- Receiving --------------------------------------------------------------------------------------------------------------- */
+/* ---- Receiving ------------------------------------------------------------------------------------------------- */
 
-/* Names a message until it is finished. Positive, fits an int; not used again for that client thread's next 524,287 messages. */
+/*
+ * Names a message until it is finished. Positive, fits an int; not used again for that client thread's next 524,287
+ * messages.
+ */
 typedef long rcvid_t;
 
 /* A pulse as received. */
@@ -235,11 +245,12 @@ struct _pulse {
 #define _PULSE_CODE_MAXAVAIL 127
 
 /*
- * Waits for the first message or pulse, by priority, then in order of arrival. For a message: copies its first bytes, fills
- * info if it is not NULL, and returns the rcvid. For a pulse: writes a struct _pulse, leaves info alone and returns 0.
- *   ESRCH no such channel, or destroyed meanwhile; EFAULT the buffer cannot be written, or is smaller than the pulse that comes next
- *   (the message or pulse stays in the queue); EINTR; ETIMEDOUT; EOVERFLOW.
- * A cancellation point.
+ * Waits for the first message or pulse, by priority, then in order of arrival. For a message: copies its first bytes,
+ * fills info if it is not NULL, and returns the rcvid. For a pulse: writes a struct _pulse, leaves info alone and
+ * returns 0.
+ *   ESRCH no such channel, or destroyed meanwhile; EFAULT the buffer cannot be written, or is smaller than the pulse
+ *   that comes next
+ *   (the message or pulse stays in the queue); EINTR; ETIMEDOUT; EOVERFLOW. A cancellation point.
  */
 TPY_PUBLIC rcvid_t MsgReceive(int chid, void *message, size_t bytes, struct _msg_info *info);
 TPY_PUBLIC rcvid_t MsgReceive_r(int chid, void *message, size_t bytes, struct _msg_info *info);
@@ -252,13 +263,15 @@ TPY_PUBLIC int MsgReceivePulse_r(int chid, void *pulse, size_t bytes, struct _ms
 TPY_PUBLIC int MsgReceivePulsev(int chid, const iov_t *piov, size_t parts, struct _msg_info *info);
 TPY_PUBLIC int MsgReceivePulsev_r(int chid, const iov_t *piov, size_t parts, struct _msg_info *info);
 
-/* ---- Finishing --------------------------------------------------------------------------------------------------------------- */
+/* ---- Finishing ------------------------------------------------------------------------------------------------- */
 
 /*
- * Finishes a message: the client's reply buffers take as many bytes as they have room for, and its MsgSend returns status. Never
- * blocks. Any thread of the process that owns the channel may reply, once, in any order. Returns 0.
- *   ESRCH the rcvid is unknown or finished, or its client gave up, detached or died; EFAULT the client's buffers could not be
- *   written (where that is known by then); ESRVRFAULT ours could not be read. A faulting reply finishes the message too: the
+ * Finishes a message: the client's reply buffers take as many bytes as they have room for, and its MsgSend returns
+ * status. Never blocks. Any thread of the process that owns the channel may reply, once, in any order. Returns 0.
+ *   ESRCH the rcvid is unknown or finished, or its client gave up, detached or died; EFAULT the client's buffers
+ *   could not be
+ *   written (where that is known by then); ESRVRFAULT ours could not be read. A faulting reply finishes the message
+ *   too: the
  *   client gets the same error. EOVERFLOW the lengths of the parts do not add up.
  */
 TPY_PUBLIC int MsgReply(rcvid_t rcvid, long status, const void *message, size_t bytes);
@@ -267,17 +280,19 @@ TPY_PUBLIC int MsgReplyv(rcvid_t rcvid, long status, const iov_t *riov, size_t r
 TPY_PUBLIC int MsgReplyv_r(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts);
 
 /*
- * Finishes a message with an error, which the client's MsgSend gives. EOK: its MsgSend returns 0. ERESTART: the client sends the message
- * again. -1: the reason for which the client asked to be let go (EINTR or ETIMEDOUT). Never blocks. Returns 0. ESRCH as MsgReply.
+ * Finishes a message with an error, which the client's MsgSend gives. EOK: its MsgSend returns 0. ERESTART: the
+ * client sends the message again. -1: the reason for which the client asked to be let go (EINTR or ETIMEDOUT). Never
+ * blocks. Returns 0. ESRCH as MsgReply.
  */
 TPY_PUBLIC int MsgError(rcvid_t rcvid, int error);
 TPY_PUBLIC int MsgError_r(rcvid_t rcvid, int error);
 
-/* ---- Transfer while the client is blocked ------------------------------------------------------------------------------------ */
+/* ---- Transfer while the client is blocked ---------------------------------------------------------------------- */
 
 /*
- * Copies bytes of the client's message, or into its reply buffers, from offset on. Returns the number copied: no more than there
- * is, 0 past the end. ESRCH as MsgReply; EFAULT the client's buffers, ESRVRFAULT ours: the client stays blocked, whatever comes.
+ * Copies bytes of the client's message, or into its reply buffers, from offset on. Returns the number copied: no more
+ * than there is, 0 past the end. ESRCH as MsgReply; EFAULT the client's buffers, ESRVRFAULT ours: the client stays
+ * blocked, whatever comes.
  */
 TPY_PUBLIC ssize_t MsgRead(rcvid_t rcvid, void *message, size_t bytes, size_t offset);
 TPY_PUBLIC ssize_t MsgRead_r(rcvid_t rcvid, void *message, size_t bytes, size_t offset);
@@ -288,22 +303,25 @@ TPY_PUBLIC ssize_t MsgWrite_r(rcvid_t rcvid, const void *message, size_t bytes, 
 TPY_PUBLIC ssize_t MsgWritev(rcvid_t rcvid, const iov_t *iov, size_t parts, size_t offset);
 TPY_PUBLIC ssize_t MsgWritev_r(rcvid_t rcvid, const iov_t *iov, size_t parts, size_t offset);
 
-/* ---- About a message --------------------------------------------------------------------------------------------------------- */
+/* ---- About a message ------------------------------------------------------------------------------------------- */
 
 /* Tells of a received message. Returns 0. ESRCH unless its client is REPLY-blocked, EFAULT. */
 TPY_PUBLIC int MsgInfo(rcvid_t rcvid, struct _msg_info *info);
 TPY_PUBLIC int MsgInfo_r(rcvid_t rcvid, struct _msg_info *info);
 
-/* Takes the priority of a received message, where the process may (see MsgReceive in docs). Returns 0. ESRCH as MsgInfo. */
+/*
+ * Takes the priority of a received message, where the process may (see MsgReceive in docs). Returns 0. ESRCH as
+ * MsgInfo.
+ */
 TPY_PUBLIC int MsgCurrent(rcvid_t rcvid);
 TPY_PUBLIC int MsgCurrent_r(rcvid_t rcvid);
 
-/* ---- Pulses and events ------------------------------------------------------------------------------------------------------- */
+/* ---- Pulses and events ----------------------------------------------------------------------------------------- */
 
 /*
- * Puts a pulse into the queue of a channel; does not block. priority: 0 to 255, -1 for the caller's. Returns 0. EBADF coid is no connection or
- * its server has gone, EAGAIN too many wait already, EPERM not allowed to signal that process (as kill), EINVAL code outside -128 to
- * 127 or priority.
+ * Puts a pulse into the queue of a channel; does not block. priority: 0 to 255, -1 for the caller's. Returns 0. EBADF
+ * coid is no connection or its server has gone, EAGAIN too many wait already, EPERM not allowed to signal that
+ * process (as kill), EINVAL code outside -128 to 127 or priority.
  */
 TPY_PUBLIC int MsgSendPulse(int coid, int priority, int code, int value);
 TPY_PUBLIC int MsgSendPulse_r(int coid, int priority, int code, int value);
@@ -311,10 +329,11 @@ TPY_PUBLIC int MsgSendPulsePtr(int coid, int priority, int code, void *value);
 TPY_PUBLIC int MsgSendPulsePtr_r(int coid, int priority, int code, void *value);
 
 /*
- * Delivers an event to the client of a message, also after the reply; rcvid 0: to our own process. Does not block. Returns 0.
- * ESRCH the client process is gone or the rcvid was never one, EBADF its connection is detached, EINVAL the event's kind, code, priority or
- * signal, EAGAIN the client takes no more at present, EPERM. What goes wrong later, at the client, is not told: a pulse
- * on a connection it does not have is dropped. The forms of events: sys/siginfo.h.
+ * Delivers an event to the client of a message, also after the reply; rcvid 0: to our own process. Does not block.
+ * Returns 0. ESRCH the client process is gone or the rcvid was never one, EBADF its connection is detached, EINVAL
+ * the event's kind, code, priority or signal, EAGAIN the client takes no more at present, EPERM. What goes wrong
+ * later, at the client, is not told: a pulse on a connection it does not have is dropped. The forms of events:
+ * sys/siginfo.h.
  */
 TPY_PUBLIC int MsgDeliverEvent(rcvid_t rcvid, const struct sigevent *event);
 TPY_PUBLIC int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event);
@@ -324,9 +343,9 @@ TPY_PUBLIC int MsgVerifyEvent(rcvid_t rcvid, const struct sigevent *event);
 TPY_PUBLIC int MsgVerifyEvent_r(rcvid_t rcvid, const struct sigevent *event);
 
 /*
- * Registers an event, so that only the server of connection coid (-1: any) can have it delivered, and only as it was registered (but
- * for what SIGEV_FLAG_UPDATEABLE allows). Turns *event into a handle, to be sent to the server. Returns 0. EBADF no such connection, EINVAL
- * the event, EAGAIN 4,096 are registered already, EFAULT.
+ * Registers an event, so that only the server of connection coid (-1: any) can have it delivered, and only as it was
+ * registered (but for what SIGEV_FLAG_UPDATEABLE allows). Turns *event into a handle, to be sent to the server.
+ * Returns 0. EBADF no such connection, EINVAL the event, EAGAIN 4,096 are registered already, EFAULT.
  */
 TPY_PUBLIC int MsgRegisterEvent(struct sigevent *event, int coid);
 TPY_PUBLIC int MsgRegisterEvent_r(struct sigevent *event, int coid);
@@ -334,22 +353,25 @@ TPY_PUBLIC int MsgRegisterEvent_r(struct sigevent *event, int coid);
 TPY_PUBLIC int MsgUnregisterEvent(const struct sigevent *event);
 TPY_PUBLIC int MsgUnregisterEvent_r(const struct sigevent *event);
 
-/* ---- Time -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------------------------ */
 
 #define _NTO_TIMEOUT_SEND (1 << STATE_SEND)
 #define _NTO_TIMEOUT_RECEIVE (1 << STATE_RECEIVE)
 #define _NTO_TIMEOUT_REPLY (1 << STATE_REPLY)
 
 /*
- * Arms a timeout for the calling thread's next MsgSend* or MsgReceive*, which clears it. It runs from now and strikes in the states that
- * flags names (_NTO_TIMEOUT_*), at once if it is past by the time such a state is entered; the call gives ETIMEDOUT. flags 0: disarms.
- * time: nanoseconds from now, or with TIMER_ABSTIME in flags of clock id; NULL: 0, that is, do not block in those states.
- * event: NULL or SIGEV_UNBLOCK; or SIGEV_NONE: then nothing is struck. id: CLOCK_REALTIME or CLOCK_MONOTONIC; a step of the wall clock after
- * the call changes nothing. before, if not NULL, gets what was left of the timeout armed before, 0 if none was.
- * Returns 0. EINVAL id, flags or event; EFAULT.
+ * Arms a timeout for the calling thread's next MsgSend* or MsgReceive*, which clears it. It runs from now and strikes
+ * in the states that flags names (_NTO_TIMEOUT_*), at once if it is past by the time such a state is entered; the
+ * call gives ETIMEDOUT. flags 0: disarms. time: nanoseconds from now, or with TIMER_ABSTIME in flags of clock id;
+ * NULL: 0, that is, do not block in those states. event: NULL or SIGEV_UNBLOCK; or SIGEV_NONE: then nothing is
+ * struck. id: CLOCK_REALTIME or CLOCK_MONOTONIC; a step of the wall clock after the call changes nothing. before, if
+ * not NULL, gets what was left of the timeout armed before, 0 if none was. Returns 0. EINVAL id, flags or event;
+ * EFAULT.
  */
-TPY_PUBLIC int TimerTimeout(clockid_t id, int flags, const struct sigevent *event, const uint64_t *time, uint64_t *before);
-TPY_PUBLIC int TimerTimeout_r(clockid_t id, int flags, const struct sigevent *event, const uint64_t *time, uint64_t *before);
+TPY_PUBLIC int TimerTimeout(clockid_t id, int flags, const struct sigevent *event, const uint64_t *time,
+    uint64_t *before);
+TPY_PUBLIC int TimerTimeout_r(clockid_t id, int flags, const struct sigevent *event, const uint64_t *time,
+    uint64_t *before);
 /* The same with struct timespec. */
 TPY_PUBLIC int timer_timeout(clockid_t id, int flags, const struct sigevent *event, const struct timespec *time,
                              struct timespec *before);
@@ -357,8 +379,9 @@ TPY_PUBLIC int timer_timeout_r(clockid_t id, int flags, const struct sigevent *e
                                struct timespec *before);
 
 /*
- * POSIX timers that know SIGEV_PULSE. Programs write timer_create and so on (tetrapylon_qnx.h); the C library's functions serve all other kinds of events. Errors
- * as the C library's; EINVAL an event that a timer cannot deliver, EBADF the event's connection.
+ * POSIX timers that know SIGEV_PULSE. Programs write timer_create and so on (tetrapylon_qnx.h); the C library's
+ * functions serve all other kinds of events. Errors as the C library's; EINVAL an event that a timer cannot deliver,
+ * EBADF the event's connection.
  */
 TPY_PUBLIC int tpy_timer_create(clockid_t id, struct sigevent *event, timer_t *timer);
 TPY_PUBLIC int tpy_timer_delete(timer_t timer);
@@ -366,14 +389,15 @@ TPY_PUBLIC int tpy_timer_settime(timer_t timer, int flags, const struct itimersp
 TPY_PUBLIC int tpy_timer_gettime(timer_t timer, struct itimerspec *value);
 TPY_PUBLIC int tpy_timer_getoverrun(timer_t timer);
 
-/* ---- Threads ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Threads --------------------------------------------------------------------------------------------------- */
 
 /*
- * pthread_create that takes NULL for the thread, as QNX's does, and makes the new thread known, so that its death can be told
- * (_NTO_CHF_THREAD_DEATH). pthread_cancel that also ends a blocked MsgSend* or MsgReceive*. Results as the C library's: 0 or the
- * error number.
+ * pthread_create that takes NULL for the thread, as QNX's does, and makes the new thread known, so that its death can
+ * be told (_NTO_CHF_THREAD_DEATH). pthread_cancel that also ends a blocked MsgSend* or MsgReceive*. Results as the C
+ * library's: 0 or the error number.
  */
-TPY_PUBLIC int tpy_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+TPY_PUBLIC int tpy_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+    void *argument);
 TPY_PUBLIC int tpy_pthread_cancel(pthread_t thread);
 
 /* The C library's, and the calling thread's messages follow its policy from then on (as after getprio(0)). */
@@ -383,7 +407,10 @@ TPY_PUBLIC int tpy_sched_setscheduler(pid_t process, int policy, const struct sc
 /* The calling thread's number, as info.tid tells it at the other end; -1 when 4,096 threads have one. */
 TPY_PUBLIC pid_t tpy_gettid(void);
 
-/* The scheduling priority of a thread of this process by tid, or of the caller (0); -1 and ESRCH. setprio: EPERM, EINVAL too, returns the old. */
+/*
+ * The scheduling priority of a thread of this process by tid, or of the caller (0); -1 and ESRCH. setprio: EPERM,
+ * EINVAL too, returns the old.
+ */
 TPY_PUBLIC int tpy_getprio(pid_t tid);
 TPY_PUBLIC int tpy_setprio(pid_t tid, int priority);
 
@@ -404,9 +431,10 @@ struct _thread_name {
 };
 
 /*
- * Changes the calling thread. RUNMASK: data is the mask of CPUs 0 to 63 as a number, (void *)(uintptr_t)mask; RUNMASK_GET_AND_SET: data points to an
- * unsigned mask, which is exchanged; NAME: data is a struct _thread_name (Linux keeps 15 bytes of the name). Others:
- * IO and IO_PRIV give EPERM, since Linux has no such thing, the rest EINVAL. EFAULT.
+ * Changes the calling thread. RUNMASK: data is the mask of CPUs 0 to 63 as a number, (void *)(uintptr_t)mask;
+ * RUNMASK_GET_AND_SET: data points to an unsigned mask, which is exchanged; NAME: data is a struct _thread_name
+ * (Linux keeps 15 bytes of the name). Others: IO and IO_PRIV give EPERM, since Linux has no such thing, the rest
+ * EINVAL. EFAULT.
  */
 TPY_PUBLIC int ThreadCtl(int command, void *data);
 TPY_PUBLIC int ThreadCtl_r(int command, void *data);
@@ -415,7 +443,10 @@ TPY_PUBLIC int ThreadCtl_r(int command, void *data);
 }
 #endif
 
-/* The names above that begin with tpy_ under the names QNX programs use for them: timer_create, pthread_create, delay and so on. */
+/*
+ * The names above that begin with tpy_ under the names QNX programs use for them: timer_create, pthread_create, delay
+ * and so on.
+ */
 #include <tetrapylon_qnx.h>
 
 #endif

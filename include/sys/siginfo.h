@@ -1,12 +1,12 @@
 /*
- * sys/siginfo.h: events. An event says how a process wants to be notified: it is filled in by the one who waits, carried
- * about in messages, and delivered by MsgDeliverEvent, by a timer or by a timeout.
+ * sys/siginfo.h: events. An event says how a process wants to be notified: it is filled in by the one who waits,
+ * carried about in messages, and delivered by MsgDeliverEvent, by a timer or by a timeout.
  *
  * struct sigevent is the C library's own, so that it can go to the C library's functions too; what QNX has beside it
  * stands in its spare room. SIGEV_NONE, SIGEV_SIGNAL and SIGEV_THREAD keep the C library's numbers.
  *
- * union sigval has sival_long where the first header of ours comes before the C library's <signal.h>; else only sival_int
- * and sival_ptr, which suffice for every function here.
+ * union sigval has sival_long where the first header of ours comes before the C library's <signal.h>; else only
+ * sival_int and sival_ptr, which suffice for every function here.
  *
  * Follows: QNX Neutrino C Library Reference, sigevent.
  */

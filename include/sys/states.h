@@ -1,6 +1,6 @@
 /*
- * sys/states.h: the states a thread can be in, as numbers. Only those that message passing knows are used here: a blocked
- * thread is SEND-, RECEIVE- or REPLY-blocked. The bits of TimerTimeout (sys/neutrino.h) are 1 << state.
+ * sys/states.h: the states a thread can be in, as numbers. Only those that message passing knows are used here: a
+ * blocked thread is SEND-, RECEIVE- or REPLY-blocked. The bits of TimerTimeout (sys/neutrino.h) are 1 << state.
  */
 #ifndef TPY_SYS_STATES_H
 #define TPY_SYS_STATES_H

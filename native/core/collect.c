@@ -23,6 +23,13 @@ static uint64_t pass_time(struct pass *pass)
     return pass->now;
 }
 
+/* What is new now was not there when we last looked: a client that claims more, to get ahead, does not get it. */
+static uint64_t believed(struct pass *pass, uint64_t stamp)
+{
+    if (stamp == 0 || stamp > pass_time(pass)) return pass_time(pass);
+    return stamp < pass->port->collected_at ? pass->port->collected_at : stamp;
+}
+
 /* The time of an offer is when its client says it began to wait; one taken at once carries no time, and needs none. */
 static void queue(struct pass *pass, struct tpy_item *item, uint64_t stamp)
 {
@@ -35,10 +42,10 @@ static void queue(struct pass *pass, struct tpy_item *item, uint64_t stamp)
     }
     if (pass->first && pass->first->queued && pass->first->stamp == 0) {
         tpy_port_dequeue(pass->port, pass->first);
-        pass->first->stamp = pass->first_stamp ? pass->first_stamp : pass_time(pass);
+        pass->first->stamp = believed(pass, pass->first_stamp);
         tpy_port_enqueue(pass->port, pass->first, false);
     }
-    item->stamp = stamp ? stamp : pass_time(pass);
+    item->stamp = believed(pass, stamp);
     tpy_port_enqueue(pass->port, item, false);
 }
 
@@ -154,5 +161,6 @@ bool tpy_port_collect(struct tpy_port *port)
         entry->used = ++port->turn;
         tpy_lock_give(&exchange->lock);
     }
+    if (pass.now) port->collected_at = pass.now;
     return busy;
 }

@@ -248,22 +248,24 @@ int tpy_confirm(struct tpy_exchange *exchange, uint32_t serial)
     return result;
 }
 
-int tpy_commit(struct tpy_exchange *exchange, uint32_t serial, uint64_t mark)
+bool tpy_exchange_commit(struct tpy_exchange *exchange, uint64_t mark)
 {
-    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
     _Atomic uint64_t *word = &exchange->shared->server.progress;
     uint64_t now = atomic_load_explicit(word, memory_order_acquire);
     uint64_t ours = (uint64_t)exchange->sequence << TPY_PROGRESS_SHIFT | (mark & TPY_PROGRESS_MARK);
-    int result = -ESRCH;
     for (int i = 0; i < TRIES; i++) {
         uint32_t ahead = (uint32_t)(now >> TPY_PROGRESS_SHIFT) - exchange->sequence;
         /* Closed, or the word of a later offer: this one was withdrawn. */
-        if (ahead == 0 ? (now & TPY_PROGRESS_CLOSED) != 0 : (ahead & TPY_SEQUENCE_MASK) < TPY_SEQUENCE_MASK / 2) break;
-        if (atomic_compare_exchange_weak(word, &now, ours)) {
-            result = 0;
-            break;
-        }
+        if (ahead == 0 ? (now & TPY_PROGRESS_CLOSED) != 0 : (ahead & TPY_SEQUENCE_MASK) < TPY_SEQUENCE_MASK / 2) return false;
+        if (atomic_compare_exchange_weak(word, &now, ours)) return true;
     }
+    return false;
+}
+
+int tpy_commit(struct tpy_exchange *exchange, uint32_t serial, uint64_t mark)
+{
+    if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
+    int result = tpy_exchange_commit(exchange, mark) ? 0 : -ESRCH;
     tpy_lock_give(&exchange->lock);
     return result;
 }

@@ -78,6 +78,8 @@ int tpy_exchange_publish(struct tpy_exchange *exchange, bool *wake);
 static inline void tpy_exchange_wake(struct tpy_exchange *exchange) { tpy_futex_wake(&exchange->shared->answer.answer, 1); }
 /* Answers the current sequence with an error, whether queued or accepted. With the lock. */
 void tpy_exchange_answer_error(struct tpy_exchange *exchange, int error, bool *wake);
+/* Commits a mark for the current sequence, with the lock. False: the client has withdrawn it. */
+bool tpy_exchange_commit(struct tpy_exchange *exchange, uint64_t mark);
 /* Is the current sequence still wanted by the client? A load or two. */
 bool tpy_exchange_wanted(struct tpy_exchange *exchange);
 /* The copies behind receive, pull and push; with the lock. */

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "core/fork.h"
+
 extern const char tpy_copy_begin[], tpy_copy_end[], tpy_copy_fault[];
 
 #if defined(__x86_64__)
@@ -101,8 +103,13 @@ static void arm(int signal, struct sigaction *before)
     sigaction(signal, &ours, NULL);
 }
 
+static void in_child(void) { pthread_mutex_init(&arming, NULL); }
+static void once_ever(void) { tpy_at_fork_child(in_child); }
+
 void tpy_fault_arm(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, once_ever);
     pthread_mutex_lock(&arming);
     arm(SIGSEGV, &before_segv);
     arm(SIGBUS, &before_bus);

@@ -3,14 +3,15 @@
 
 #include <pthread.h>
 
-#define HANDLERS 16
+#define HANDLERS 32
 
 static void (*handlers[HANDLERS])(void);
 static unsigned handler_count;
-static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER; /* anew in a child: another thread may have held it */
 
 static void in_child(void)
 {
+    pthread_mutex_init(&registering, NULL);
     for (unsigned i = 0; i < handler_count; i++) handlers[i]();
 }
 

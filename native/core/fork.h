@@ -2,6 +2,6 @@
  * only write memory and close descriptors. */
 #ifndef TPY_CORE_FORK_H
 #define TPY_CORE_FORK_H
-/* At most 16. Called before the first use of the layer (from its own once). */
+/* At most 32. Called before the first use of the layer (from its own once). */
 void tpy_at_fork_child(void (*handler)(void));
 #endif

@@ -47,6 +47,8 @@ static inline void tpy_inspect_ready(struct tpy_thread *thread)
     tpy_inspect_own->thread[thread->number].state = TPY_READY;
     if (TPY_UNLIKELY(thread->on_sleep)) thread->on_sleep(0);
 }
+/* The thread ends: its number may be another's next. */
+static inline void tpy_inspect_gone(struct tpy_thread *thread) { tpy_inspect_own->thread[thread->number].tid = 0; }
 static inline void tpy_inspect_accepted(struct tpy_exchange *exchange)
 {
     tpy_inspect_own->accepted[tpy_exchange_index(exchange)].sequence = exchange->sequence;

@@ -61,6 +61,10 @@ struct tpy_filter {
     pid_t pid;                 /* just this process's */
     uint32_t thread;           /* and just this thread's (its index, from 1) */
     uint32_t kinds;            /* a bit for each kind taken (1u << kind, kinds are 0 to 31); 0: all */
+    /* With a unit: the receive is also a commit (tpy_commit) of mark + received / unit, in one step with the acceptance; receipt.committed says
+     * whether (a message that is not all inline is left to tpy_commit). What was withdrawn is not received then. */
+    uint32_t mark_unit;
+    uint64_t mark;
 };
 
 /* What a receiver gets. A one-way message has exchange == NULL. */
@@ -71,6 +75,7 @@ struct tpy_receipt {
     uint8_t kind, priority;
     uint8_t flags;        /* TPY_OFFER_CONTINUE, TPY_OFFER_FDS */
     uint8_t injected;     /* one-way put by tpy_port_inject */
+    uint8_t committed;    /* as filter.mark asked */
     int16_t code;         /* one-way */
     uint64_t value;       /* one-way */
     uint64_t send_length; /* bytes the client offers */

@@ -46,6 +46,7 @@ struct tpy_port {
     _Atomic uint32_t entry_count;
     uint32_t entry_capacity;
     uint64_t turn;
+    uint64_t collected_at;            /* CLOCK_MONOTONIC ns: a time at which everything posted before had been collected */
     uint64_t occupied[4];             /* priorities with something queued */
     struct tpy_item heads[256];       /* rings, one a priority */
     uint32_t queued;

@@ -14,10 +14,25 @@
 #define HOT_WORDS (TPY_WAIT_WORDS - 1)
 
 /* With both locks: the client's withdrawal or our acceptance, exactly one. */
-static bool accept_or_drop(struct tpy_exchange *exchange)
+static inline bool accept_or_drop(struct tpy_exchange *exchange, const struct tpy_filter *filter, uint64_t received, bool complete,
+    uint8_t *committed)
 {
     struct tpy_shared *shared = exchange->shared;
     uint32_t sequence = exchange->sequence;
+    *committed = 0;
+    if (filter && filter->mark_unit && complete) {
+#if defined(__x86_64__)
+        atomic_store_explicit(&shared->server.accepted, sequence, memory_order_relaxed); /* the commit is the fence */
+#else
+        atomic_exchange_explicit(&shared->server.accepted, sequence, memory_order_seq_cst);
+#endif
+        if (!tpy_exchange_commit(exchange, filter->mark + received / filter->mark_unit)) return false;
+        *committed = 1;
+        uint32_t answer = atomic_load_explicit(&shared->answer.answer, memory_order_seq_cst);
+        /* It counts, even if the client is giving the offer up just now: then our answer will find that. */
+        exchange->open = tpy_answer_sequence(answer) == sequence ? UINT32_MAX : tpy_answer_sequence(answer);
+        return true;
+    }
     atomic_exchange_explicit(&shared->server.accepted, sequence, memory_order_seq_cst);
     uint32_t answer = atomic_load_explicit(&shared->answer.answer, memory_order_seq_cst);
     for (int i = 0; i < 64 && TPY_UNLIKELY(tpy_answer_sequence(answer) == sequence); i++) {
@@ -60,8 +75,8 @@ static void give_up_offer(struct tpy_port *port, struct tpy_exchange *exchange, 
 }
 
 /* With the port's lock, taken and given by the caller. 1: the receipt is filled; 0: look for another; -EFAULT the receiver's parts. */
-static int accept_offer(struct tpy_port *port, struct tpy_exchange *exchange, const struct iovec *parts, size_t count, uint64_t size,
-    struct tpy_receipt *receipt)
+static int accept_offer(struct tpy_port *port, const struct tpy_filter *filter, struct tpy_exchange *exchange, const struct iovec *parts,
+    size_t count, uint64_t size, struct tpy_receipt *receipt)
 {
     int result = 1, fault;
     tpy_lock_take(&exchange->lock);
@@ -75,7 +90,7 @@ static int accept_offer(struct tpy_port *port, struct tpy_exchange *exchange, co
         } else if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data, here, &fault) < here) result = -EFAULT;
     }
     if (result == 1) {
-        if (TPY_LIKELY(accept_or_drop(exchange))) {
+        if (TPY_LIKELY(accept_or_drop(exchange, filter, here, here == size || here == exchange->send_length, &receipt->committed))) {
             uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed) + 1;
             if (serial == 0) serial = 1;
             tpy_port_dequeue(port, &exchange->item);
@@ -127,9 +142,12 @@ static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size
         again = true;
         result = -EFAULT;
     } else {
-        if (got == -EFAULT) tpy_exchange_answer_error(exchange, EFAULT, &wake);
-        atomic_store(&exchange->state, TPY_IDLE);
-        result = 0;
+        /* A holder is told all the same: that its client has withdrawn this one, its next call finds out. */
+        if (got < 0 || !exchange->held) {
+            if (got == -EFAULT) tpy_exchange_answer_error(exchange, EFAULT, &wake);
+            atomic_store(&exchange->state, TPY_IDLE);
+            result = 0;
+        }
     }
     tpy_lock_give(&exchange->lock);
     if (wake) tpy_exchange_wake(exchange);
@@ -231,14 +249,18 @@ static inline int scan_wait(struct scan *scan, int64_t deadline)
 static void leave(struct tpy_port *port)
 {
     bool busy = false;
-    if (TPY_LIKELY(!port->sleepers && !port->scanner)) return;
+    if (TPY_LIKELY(!port->sleepers && !port->scanner)) {
+        /* Nobody stays; where the face wants to hear of urgent offers meanwhile, clients that wait ring. */
+        if (TPY_UNLIKELY(port->flags & TPY_PORT_BOOST)) tpy_port_ring(port, TPY_RING_LATER);
+        return;
+    }
     if (!port->scanner) {
         tpy_port_ring(port, TPY_RING_LATER);
         atomic_thread_fence(memory_order_seq_cst);
         busy = tpy_port_collect(port);
     }
     if (port->queued) tpy_port_hand_over(port, false);
-    else if (busy) tpy_thread_notify(port->sleepers->thread); /* it becomes the scanner and looks again */
+    if (busy) tpy_thread_notify(port->sleepers->thread); /* it becomes the scanner and looks again */
 }
 
 static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
@@ -362,7 +384,7 @@ static bool accept_at_once(struct tpy_port *port, const struct tpy_filter *filte
     exchange->sequence = sequence;
     exchange->held = exchange->pushed = exchange->streaming = exchange->unblock_requested = false;
     exchange->fault_at = exchange->room_fault_at = TPY_NOWHERE;
-    bool accepted = accept_or_drop(exchange);
+    bool accepted = accept_or_drop(exchange, filter, here, true, &receipt->committed);
     if (TPY_LIKELY(accepted)) {
         uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed) + 1;
         if (serial == 0) serial = 1;
@@ -420,7 +442,7 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
             if (bad) return done(port, waits, -EFAULT);
             struct tpy_exchange *exchange = tpy_item_exchange(item);
             uint64_t beyond = size < exchange->send_length ? size : exchange->send_length;
-            int result = accept_offer(port, exchange, parts, count, size, receipt);
+            int result = accept_offer(port, filter, exchange, parts, count, size, receipt);
             if (result == 0) continue;
             if (result < 0) return done(port, waits, result);
             if (TPY_LIKELY(beyond <= receipt->received)) return done(port, waits, 0);

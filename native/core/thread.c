@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/fork.h"
+#include "core/inspect.h"
 
 #define BLOCK 64
 #define EXIT_HANDLERS 8
@@ -34,6 +35,7 @@ static void end(void *argument)
     }
     if (drop_lanes) drop_lanes(thread);
     tpy_thread_current = NULL;
+    tpy_inspect_gone(thread);
     pthread_mutex_lock(&table_lock);
     atomic_store(&thread->alive, false);
     pthread_mutex_unlock(&table_lock);

@@ -187,11 +187,13 @@ static inline fluke_error_t answered(struct client_transfer *it)
         tpy_hang_up(side->connection);
         status = TPY_FLUKE_BROKEN;
     }
-    if (TPY_UNLIKELY(status == TPY_FLUKE_BROKEN || (status == TPY_FLUKE_BYE && !room) ||
-            (status == TPY_FLUKE_BYE && (it->kind & TPY_FLUKE_ACK) && !(it->offer.mark & TPY_FLUKE_BEGUN)))) {
-        account(it);
-        ended(side);
-        return disconnected(it);
+    if (TPY_UNLIKELY(status == TPY_FLUKE_BROKEN || (status == TPY_FLUKE_BYE && (!room || (it->kind & TPY_FLUKE_ACK))))) {
+        it->offer.mark = tpy_offer_mark(side->connection);
+        if (status == TPY_FLUKE_BROKEN || !(it->offer.mark & TPY_FLUKE_BEGUN)) { /* not in answer to what we sent */
+            account(it);
+            ended(side);
+            return disconnected(it);
+        }
     }
     if (status == TPY_FLUKE_TAKEN) return gone(it) ? FLUKE_SUCCESS : GO_ON;
 

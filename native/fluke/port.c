@@ -84,8 +84,8 @@ struct tpy_fluke_pset *tpy_fluke_pset_of(const fluke_pset_t *object, fluke_error
     *error = tpy_fluke_object_check(object, TPY_FLUKE_PSET);
     if (*error != FLUKE_SUCCESS) return NULL;
     struct tpy_fluke_pset *pset = ((const struct tpy_fluke_pset_object *)object)->pset;
-    if (!pset->alive) *error = FLUKE_INSANITY_INVALID_OBJECT; /* the parent's */
-    return pset->alive ? pset : NULL;
+    if (!atomic_load(&pset->alive)) *error = FLUKE_INSANITY_INVALID_OBJECT; /* the parent's */
+    return *error == FLUKE_SUCCESS ? pset : NULL;
 }
 
 static struct tpy_fluke_port *port_of(const fluke_port_t *object, fluke_error_t *error)
@@ -106,7 +106,7 @@ fluke_error_t fluke_pset_create(fluke_pset_t *object)
     /* The last one stays, so that the list's end stays where it is. */
     if (pset && pset->next) free_psets = pset->next;
     else pset = calloc(1, sizeof *pset);
-    if (pset) pset->alive = true;
+    if (pset) atomic_store(&pset->alive, true);
     pthread_mutex_unlock(&lock);
     if (!pset) return FLUKE_NO_RESOURCES;
     memset(object, 0, sizeof *object);
@@ -122,7 +122,7 @@ fluke_error_t fluke_pset_destroy(fluke_pset_t *object)
     if (!pset) return tpy_fluke_insane(error);
     ((struct tpy_fluke_header *)object)->magic = 0;
     pthread_mutex_lock(&lock);
-    pset->alive = false;
+    atomic_store(&pset->alive, false);
     for (struct tpy_fluke_port *port = ports; port; port = port->next)
         if (atomic_load(&port->pset) == pset) atomic_store(&port->pset, NULL);
     pthread_mutex_unlock(&lock);
@@ -171,7 +171,7 @@ fluke_error_t fluke_port_set_pset(fluke_port_t *object, fluke_pset_t *set)
     struct tpy_fluke_pset *pset = port && set ? tpy_fluke_pset_of(set, &error) : NULL;
     if (error != FLUKE_SUCCESS) return tpy_fluke_insane(error);
     pthread_mutex_lock(&lock);
-    if (!pset || pset->alive) atomic_store(&port->pset, pset);
+    if (!pset || atomic_load(&pset->alive)) atomic_store(&port->pset, pset);
     pthread_mutex_unlock(&lock);
     tpy_port_look_again(atomic_load(&core_port));
     return FLUKE_SUCCESS;
@@ -267,7 +267,7 @@ void tpy_fluke_ports_forget(void)
     atomic_store(&core_port, NULL);
     /* The parent's records are left alone but for what tells that they are dead. */
     for (struct tpy_fluke_port *port = ports; port; port = port->next) {
-        if (atomic_load(&port->pset)) atomic_load(&port->pset)->alive = false;
+        if (atomic_load(&port->pset)) atomic_store(&atomic_load(&port->pset)->alive, false);
         port->key = 0;
     }
     ports = NULL;

@@ -21,7 +21,7 @@
 #define TPY_FLUKE_FACE 2
 
 struct tpy_fluke_pset {
-    bool alive;
+    _Atomic bool alive;
     struct tpy_fluke_pset *next; /* free */
 };
 

@@ -48,18 +48,15 @@ void tpy_fluke_server_take(struct tpy_fluke_server *side, const struct tpy_recei
     }
 }
 
-/* The client's next offer; its first bytes go to the parts. 0, -ESRCH, -EINTR, -ECANCELED, -ETIMEDOUT. *received: bytes. */
-static int next_offer(struct tpy_fluke_server *side, const struct iovec *parts, size_t count, int64_t deadline, uint64_t *received)
+/* The client's next offer; its first bytes go to the parts, and count if `unit` says in what. 0, -ESRCH, -EINTR, -ECANCELED, -ETIMEDOUT. */
+static inline int next_offer(struct tpy_fluke_server *side, const struct iovec *parts, size_t count, unsigned unit, int64_t deadline,
+    struct tpy_receipt *receipt)
 {
-    struct tpy_filter filter = {.only = side->exchange, .held = side->serial};
-    struct tpy_receipt receipt;
+    struct tpy_filter filter = {.only = side->exchange, .held = side->serial, .mark_unit = unit, .mark = TPY_FLUKE_BEGUN};
     fluke_error_t error;
     struct tpy_port *port = tpy_fluke_core_port(&error);
-    int result = port ? tpy_receive(port, &filter, parts, count, 0, deadline, &receipt) : -ESRCH;
-    if (TPY_LIKELY(result == 0)) {
-        tpy_fluke_server_take(side, &receipt);
-        *received = receipt.received;
-    }
+    int result = port ? tpy_receive(port, &filter, parts, count, 0, deadline, receipt) : -ESRCH;
+    if (TPY_LIKELY(result == 0)) tpy_fluke_server_take(side, receipt);
     return result;
 }
 
@@ -95,10 +92,10 @@ static inline int commit(struct tpy_fluke_server *side, uint64_t count)
 }
 
 /* Data that has been copied counts, unless the client has withdrawn. */
-fluke_error_t tpy_fluke_server_count(struct transfer *it, uint64_t words)
+fluke_error_t tpy_fluke_server_count(struct transfer *it, uint64_t words, bool committed)
 {
     struct tpy_fluke_server *side = it->side;
-    if (TPY_UNLIKELY(commit(side, side->taken + words) != 0)) {
+    if (TPY_UNLIKELY(!committed) && commit(side, side->taken + words) != 0) {
         side->accepted = false;
         return GO_ON;
     }
@@ -143,7 +140,7 @@ static fluke_error_t take_more(struct transfer *it)
         side->accepted = false;
         return GO_ON;
     }
-    return tpy_fluke_server_count(it, (uint64_t)got / 4);
+    return tpy_fluke_server_count(it, (uint64_t)got / 4, false);
 }
 
 fluke_error_t tpy_fluke_server_receive(struct transfer *it)
@@ -154,14 +151,15 @@ fluke_error_t tpy_fluke_server_receive(struct transfer *it)
         fluke_error_t error = FLUKE_SUCCESS;
         if (TPY_LIKELY(!side->accepted)) {
             const struct iovec *parts, records = {side->records, sizeof side->records};
-            uint64_t words = 0, received;
+            struct tpy_receipt receipt;
+            uint64_t words = 0;
             int count = 1;
             if (TPY_UNLIKELY(side->refs_next)) parts = &records;
             else count = tpy_fluke_receive_parts(it->thread, it->params, &parts, &words);
             if (TPY_UNLIKELY(count < 0)) return FLUKE_NO_RESOURCES;
             /* Room that this call has filled: the answer is what the client does just now. */
             bool filled = it->came > 0 && words == 0 && !side->refs_next;
-            int result = next_offer(side, parts, (size_t)count, filled ? 0 : TPY_NEVER, &received);
+            int result = next_offer(side, parts, (size_t)count, side->refs_next ? 0 : 4, filled ? 0 : TPY_NEVER, &receipt);
             if (TPY_UNLIKELY(result == -ETIMEDOUT)) return FLUKE_IPC_RECV_MORE_DATA;
             if (TPY_UNLIKELY(result != 0)) {
                 error = no_offer(it, result, FLUKE_IPC_RECV_DISCONNECTED);
@@ -172,7 +170,7 @@ fluke_error_t tpy_fluke_server_receive(struct transfer *it)
                 tpy_fluke_server_close(it->thread); /* not what an honest client does */
                 return FLUKE_IPC_RECV_DISCONNECTED;
             }
-            if (TPY_LIKELY(received > 0) && !side->refs_next) error = tpy_fluke_server_count(it, received / 4);
+            if (TPY_LIKELY(receipt.received > 0) && !side->refs_next) error = tpy_fluke_server_count(it, receipt.received / 4, receipt.committed);
             if (TPY_UNLIKELY(error == GO_ON)) continue;
         }
         if (TPY_UNLIKELY(side->kind & TPY_FLUKE_IS_REFS)) error = hand_out(it);
@@ -194,8 +192,8 @@ static inline fluke_error_t acknowledge(struct transfer *it)
     struct tpy_fluke_server *side = it->side;
     for (;;) {
         if (TPY_UNLIKELY(!side->accepted)) {
-            uint64_t received;
-            int result = next_offer(side, NULL, 0, TPY_NEVER, &received);
+            struct tpy_receipt receipt;
+            int result = next_offer(side, NULL, 0, 0, TPY_NEVER, &receipt);
             if (result != 0) {
                 fluke_error_t error = no_offer(it, result, FLUKE_IPC_ACK_DISCONNECTED);
                 if (error == GO_ON) continue;
@@ -276,8 +274,8 @@ static inline fluke_error_t send(struct transfer *it)
     while (!last) {
         fluke_error_t error;
         if (TPY_UNLIKELY(!side->accepted)) {
-            uint64_t received;
-            int result = next_offer(side, NULL, 0, TPY_NEVER, &received);
+            struct tpy_receipt receipt;
+            int result = next_offer(side, NULL, 0, 0, TPY_NEVER, &receipt);
             bool sent = it->cargo.words == it->cargo.sent && it->cargo.refs == it->cargo.refs_sent;
             if (result != 0) {
                 error = no_offer(it, result, sent && it->ending == TPY_FLUKE_NOW_OVER ? FLUKE_IPC_OVER_DISCONNECTED : FLUKE_IPC_SEND_DISCONNECTED);
@@ -300,12 +298,13 @@ static inline fluke_error_t over(struct transfer *it)
     it->stage = GO_OVER;
     for (;;) {
         const struct iovec *parts;
-        uint64_t words, received = 0;
+        struct tpy_receipt receipt = {.received = 0};
+        uint64_t words;
         fluke_error_t error;
         if (TPY_LIKELY(!side->accepted)) {
             int count = tpy_fluke_receive_parts(it->thread, it->params, &parts, &words);
             if (TPY_UNLIKELY(count < 0)) return FLUKE_NO_RESOURCES;
-            int result = next_offer(side, parts, (size_t)count, TPY_NEVER, &received);
+            int result = next_offer(side, parts, (size_t)count, 4, TPY_NEVER, &receipt);
             if (TPY_UNLIKELY(result != 0)) {
                 error = no_offer(it, result, FLUKE_IPC_OVER_DISCONNECTED);
                 if (error == GO_ON) continue;
@@ -316,7 +315,7 @@ static inline fluke_error_t over(struct transfer *it)
             turn(side, TPY_FLUKE_NOW_OVER, NULL, 0);
             continue;
         }
-        error = tpy_fluke_server_count(it, received / 4); /* the reversal counts too */
+        error = tpy_fluke_server_count(it, receipt.received / 4, receipt.committed); /* the reversal counts too */
         if (TPY_UNLIKELY(error == GO_ON)) continue;
         atomic_store_explicit(&side->role, TPY_FLUKE_RECEIVER, memory_order_relaxed);
         side->kind &= (uint8_t)~TPY_FLUKE_ACK;

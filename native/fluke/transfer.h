@@ -27,7 +27,7 @@ struct transfer { /* of a server */
 /* server.c */
 void tpy_fluke_server_ended(struct tpy_fluke_server *side);
 void tpy_fluke_server_take(struct tpy_fluke_server *side, const struct tpy_receipt *receipt); /* an accepted offer */
-fluke_error_t tpy_fluke_server_count(struct transfer *it, uint64_t words); /* FLUKE_SUCCESS; GO_ON: withdrawn, it does not count */
+fluke_error_t tpy_fluke_server_count(struct transfer *it, uint64_t words, bool committed); /* FLUKE_SUCCESS; GO_ON: withdrawn, it does not count */
 fluke_error_t tpy_fluke_server_receive(struct transfer *it); /* from where the offer in hand, if any, stands */
 /* If this call was interrupted before: true, and it->stage where. */
 bool tpy_fluke_server_resumes(struct transfer *it);

@@ -43,7 +43,7 @@ static bool plain(struct fluke_thread *thread, fluke_ipc_params_t *params, struc
 {
     uint8_t kind = receipt->kind;
     fluke_ipc_params_t before = *params;
-    if (tpy_commit(receipt->exchange, receipt->sequence, TPY_FLUKE_BEGUN | (receipt->send_length / 4 & TPY_FLUKE_MARK_COUNT)) != 0) return false;
+    if (!receipt->committed && tpy_commit(receipt->exchange, receipt->sequence, TPY_FLUKE_BEGUN | (receipt->send_length / 4 & TPY_FLUKE_MARK_COUNT)) != 0) return false;
     tpy_fluke_received(params, receipt->received / 4);
     if (kind & TPY_FLUKE_MORE && !plain_refs(thread, params, port, receipt)) {
         *params = before;
@@ -64,7 +64,7 @@ static fluke_error_t welcome(struct transfer *it, const struct tpy_receipt *rece
     struct tpy_fluke_server *side = it->side;
     side->exchange = receipt->exchange;
     tpy_fluke_server_take(side, receipt);
-    if (TPY_UNLIKELY(tpy_fluke_server_count(it, receipt->received / 4) != FLUKE_SUCCESS)) return GO_ON; /* it has withdrawn */
+    if (TPY_UNLIKELY(tpy_fluke_server_count(it, receipt->received / 4, receipt->committed) != FLUKE_SUCCESS)) return GO_ON; /* it has withdrawn */
     side->refs_next = false;
     side->pid = receipt->pid;
     side->thread = receipt->thread;
@@ -78,7 +78,7 @@ static fluke_error_t welcome(struct transfer *it, const struct tpy_receipt *rece
 static fluke_error_t wait_on(struct transfer *it, struct tpy_port *port, struct tpy_fluke_pset *pset)
 {
     struct fluke_thread *thread = it->thread;
-    struct tpy_filter filter = {.admit = tpy_fluke_admit, .argument = pset};
+    struct tpy_filter filter = {.admit = tpy_fluke_admit, .argument = pset, .mark_unit = 4, .mark = TPY_FLUKE_BEGUN};
     for (;;) {
         const struct iovec *parts;
         struct tpy_receipt receipt;
@@ -124,7 +124,8 @@ fluke_error_t tpy_fluke_wait(struct transfer *it)
     it->came = 0;
     atomic_store(&thread->waiting, true);
     struct tpy_fluke_pset *pset = atomic_load(&thread->pset);
-    error = TPY_LIKELY(pset != NULL) ? wait_on(it, port, pset) : tpy_fluke_insane(FLUKE_INSANITY_INVALID_OBJECT);
+    /* Looked at after we have said where we wait: its destruction either is seen here or sees us. */
+    error = TPY_LIKELY(pset != NULL && atomic_load(&pset->alive)) ? wait_on(it, port, pset) : tpy_fluke_insane(FLUKE_INSANITY_INVALID_OBJECT);
     atomic_store_explicit(&thread->waiting, false, memory_order_relaxed);
     return error;
 }

@@ -84,9 +84,14 @@ static int hear_outcome(struct answering *it, int64_t time)
     struct tpy_receipt receipt;
     int64_t deadline = time == TPY_NEVER ? TPY_NEVER : tpy_l4_deadline(time + PATIENCE);
     int result;
-    do
-        result = tpy_receive(it->local->port, &held, &part, 1, 0, deadline, &receipt);
-    while (result == -EINTR || (result == -ECANCELED && !tpy_l4_was_cancelled(it->local)));
+    for (;;) { /* it asks while it waits for its pages */
+        do
+            result = tpy_receive(it->local->port, &held, &part, 1, 0, deadline, &receipt);
+        while (result == -EINTR || (result == -ECANCELED && !tpy_l4_was_cancelled(it->local)));
+        if (result != 0 || !(told.flags & TPY_L4_PENDING)) break;
+        held.held = receipt.sequence;
+        if (tpy_turn(receipt.exchange, receipt.sequence, 0, NULL, 0) != 0) return L4_IPC_ENOT_EXISTENT;
+    }
     if (result == 0) {
         tpy_finish(receipt.exchange, receipt.sequence, 0, NULL, 0);
         return (int)(told.word[0] & L4_IPC_ERROR_MASK);

@@ -83,22 +83,23 @@ static unsigned wait_for_pages(struct arrival *it)
 {
     int64_t time = tpy_l4_fault_time(it->timeout_fault), deadline = TPY_NEVER;
     struct iovec part = {&it->head, sizeof it->head};
-    struct tpy_filter held = {.only = it->receipt.exchange, .held = it->receipt.sequence};
-    uint32_t sequence = it->receipt.sequence;
-    if (tpy_turn(it->receipt.exchange, sequence, TPY_L4_ST_GO | (int64_t)it->timeout_fault << TPY_L4_ST_FAULT_SHIFT, NULL, 0) != 0)
-        return broken(it, -ESRCH);
+    struct tpy_filter held = {.only = it->receipt.exchange};
     if (time != TPY_NEVER) deadline = tpy_l4_deadline(time + PATIENCE);
     int result;
-    do
-        result = tpy_receive(it->local->port, &held, &part, 1, 0, deadline, &it->receipt);
-    while (result == -EINTR || (result == -ECANCELED && !tpy_l4_was_cancelled(it->local)));
+    do { /* it asks while it waits, and then comes with what is missing */
+        held.held = it->receipt.sequence;
+        if (tpy_turn(held.only, held.held, TPY_L4_ST_GO | (int64_t)it->timeout_fault << TPY_L4_ST_FAULT_SHIFT, NULL, 0) != 0) return broken(it, -ESRCH);
+        do
+            result = tpy_receive(it->local->port, &held, &part, 1, 0, deadline, &it->receipt);
+        while (result == -EINTR || (result == -ECANCELED && !tpy_l4_was_cancelled(it->local)));
+    } while (result == 0 && (it->head.flags & TPY_L4_PENDING));
     if (result == 0) {
         if (it->head.flags & TPY_L4_ABORTED) return give_up(it, L4_IPC_SEABORTED, L4_IPC_REABORTED);
         if (it->head.flags & TPY_L4_FAILED && !(it->head.flags & TPY_L4_MAPS)) return give_up(it, L4_IPC_SERCVPFTO, L4_IPC_RERCVPFTO);
         ssize_t table = read_table(it);
         return table == 0 ? 0 : broken(it, table);
     }
-    tpy_release(held.only, sequence);
+    tpy_release(held.only, held.held);
     if (result == -ETIMEDOUT) return give_up(it, 0, L4_IPC_RERCVPFTO);
     return result == -ECANCELED ? give_up(it, 0, L4_IPC_REABORTED) : broken(it, -ESRCH);
 }

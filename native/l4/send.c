@@ -14,13 +14,15 @@
 #include "l4/times.h"
 #include "l4/transfer.h"
 
-#define PARTS (2 + TPY_L4_STRINGS)
+#define PARTS (3 + TPY_L4_STRINGS)
+#define ASK_AFTER 20000000ll /* ns: how often we ask while we wait for pages */
 #define TABLE (sizeof(struct tpy_l4_head) + 16 * TPY_L4_STRINGS + TPY_L4_EXTENTS * sizeof(struct tpy_l4_extent))
 
 struct sending {
     struct tpy_l4_local *local;
     struct tpy_l4_result *result;
     struct tpy_connection *connection;
+    const struct iovec *send, *reply; /* the core puts its own copies into the offer */
     struct tpy_offer offer;
     uint32_t timeout;
     bool call;
@@ -51,11 +53,18 @@ static unsigned code_of(struct sending *sending, int error)
     }
 }
 
+static inline int offer_once(struct sending *sending)
+{
+    sending->offer.send = sending->send;
+    sending->offer.reply = sending->reply;
+    return tpy_offer(sending->connection, &sending->offer);
+}
+
 /* Offers until it is neither interrupted by a stale cancel nor refused for a thread that had gone. 0 or a code. */
 static unsigned offer(struct sending *sending)
 {
     for (;;) {
-        int error = tpy_offer(sending->connection, &sending->offer);
+        int error = offer_once(sending);
         if (TPY_LIKELY(error == 0)) return 0;
         unsigned code = code_of(sending, error);
         if (code != ~0u) return code;
@@ -72,6 +81,7 @@ static inline __attribute__((always_inline)) int prepare(struct sending *sending
     sending->connection = reach.connection;
     sending->timeout = timeout;
     sending->call = call;
+    sending->reply = NULL;
     sending->offer = (struct tpy_offer){
         .deadline = TPY_NEVER,
         .tag = local->tag,
@@ -134,7 +144,7 @@ static void build_send(struct lengthy *it, bool strings)
 {
     it->send[0] = (struct iovec){it->head, it->head_length};
     it->send[1] = (struct iovec){(void *)(uintptr_t)(it->out.more + 2), (it->out.words - 2) * sizeof(l4_umword_t)};
-    it->sending.offer.send = it->send;
+    it->sending.send = it->send;
     it->sending.offer.send_parts = 2 + (strings ? it->out.strings : 0);
     for (uint32_t i = 0; i < it->out.strings; i++) it->send[2 + i] = it->out.string[i];
 }
@@ -144,7 +154,7 @@ static int build_reply(struct lengthy *it, bool bounce)
     it->reply[0] = (struct iovec){it->sending.result->word, sizeof it->sending.result->word};
     it->reply[1] = (struct iovec){it->table, it->room.more - it->room.table};
     it->reply[2] = (struct iovec){it->in.more + 2, (it->room.words - 2) * sizeof(l4_umword_t)};
-    it->sending.offer.reply = it->reply;
+    it->sending.reply = it->reply;
     it->sending.offer.reply_parts = 3 + it->room.strings;
     if (!it->in.more) it->reply[2] = (struct iovec){NULL, 0};
     for (uint32_t i = 0; i < it->room.strings; i++) {
@@ -171,23 +181,51 @@ static void go_on(struct lengthy *it)
     it->sending.offer.fd_count = 0;
 }
 
+/* Waits for pages of ours while the partner holds the exchange. Every now and then we ask whether it still does: it may have been cancelled.
+ * 0, -EFAULT, -ETIMEDOUT, -ECANCELED, -ESRCH. */
+static int await_held(struct lengthy *it, const struct iovec *parts, size_t count, int64_t time)
+{
+    unsigned char *flags = &it->head[offsetof(struct tpy_l4_head, flags)];
+    int64_t deadline = time > TPY_NEVER - tpy_now() ? TPY_NEVER : tpy_now() + time;
+    for (;;) {
+        int64_t now = tpy_now(), left = deadline == TPY_NEVER ? TPY_NEVER : deadline > now ? deadline - now : 0;
+        int result = tpy_l4_await(parts, count, left < ASK_AFTER ? left : ASK_AFTER, NULL, 0);
+        if (result == -ECANCELED) tpy_l4_was_cancelled(it->sending.local);
+        if (result != -ETIMEDOUT || left <= ASK_AFTER) return result;
+        go_on(it);
+        *flags |= TPY_L4_PENDING;
+        it->send[0] = (struct iovec){it->head, sizeof(struct tpy_l4_head)};
+        it->sending.offer.send_parts = 1;
+        it->sending.offer.reply_parts = 0;
+        result = offer_once(&it->sending);
+        *flags &= (unsigned char)~TPY_L4_PENDING;
+        if (result != 0 || !it->sending.offer.held) return -ESRCH;
+    }
+}
+
+/* The partner went while it held our exchange: cancelled, or dead. */
+static unsigned let_go(struct lengthy *it, unsigned cancelled)
+{
+    return tpy_connection_alive(it->sending.connection) == 0 ? cancelled : L4_IPC_ENOT_EXISTENT;
+}
+
 /* The receiver accepted, and waits for pages of our strings for as long as it says. */
 static unsigned bring_pages(struct lengthy *it)
 {
     int64_t time = tpy_l4_fault_time((unsigned)(it->sending.offer.status >> TPY_L4_ST_FAULT_SHIFT) & 15);
-    int brought = tpy_l4_await(it->out.string, it->out.strings, time, NULL, 0);
-    unsigned code = 0, flags = it->head[offsetof(struct tpy_l4_head, flags)] & ~TPY_L4_PENDING;
-    if (brought == -ECANCELED) {
-        tpy_l4_was_cancelled(it->sending.local);
-        code = L4_IPC_SEABORTED;
-    } else if (brought != 0) code = L4_IPC_SERCVPFTO;
+    unsigned char *flags = &it->head[offsetof(struct tpy_l4_head, flags)];
+    size_t reply_parts = it->sending.offer.reply_parts;
+    *flags &= (unsigned char)~TPY_L4_PENDING;
+    int brought = await_held(it, it->out.string, it->out.strings, time);
+    if (brought == -ESRCH) return let_go(it, L4_IPC_SEABORTED);
+    unsigned code = brought == 0 ? 0 : brought == -ECANCELED ? L4_IPC_SEABORTED : L4_IPC_SERCVPFTO;
     go_on(it);
-    it->head[offsetof(struct tpy_l4_head, flags)] = (unsigned char)(flags | (code == 0 ? 0 : code == L4_IPC_SEABORTED ? TPY_L4_ABORTED : TPY_L4_FAILED));
+    if (code != 0) *flags |= code == L4_IPC_SEABORTED ? TPY_L4_ABORTED : TPY_L4_FAILED;
     build_send(it, code == 0);
+    it->sending.offer.reply_parts = reply_parts;
     unsigned sent = offer(&it->sending);
     if (code != 0) return code;
-    /* Let go between the turns: the receiver was cancelled. */
-    return sent == L4_IPC_ENOT_EXISTENT && tpy_connection_alive(it->sending.connection) == 0 ? L4_IPC_SEABORTED : sent;
+    return sent == L4_IPC_ENOT_EXISTENT ? let_go(it, L4_IPC_SEABORTED) : sent;
 }
 
 /* The answer's flexpages and strings, in our memory. 0 or the receiver's code. */
@@ -205,11 +243,10 @@ static unsigned unpack(struct lengthy *it)
         const char *from = it->bounce;
         for (unsigned i = 0; i < touched && code == 0; from += it->in.string[i++].iov_len) {
             struct iovec part = {it->in.string[i].iov_base, it->table[i] < it->in.string[i].iov_len ? it->table[i] : it->in.string[i].iov_len};
-            int fault, there = tpy_l4_await(&part, 1, time, NULL, 0);
-            if (there == -ECANCELED) {
-                tpy_l4_was_cancelled(it->sending.local);
-                code = L4_IPC_REABORTED;
-            } else if (there != 0 || tpy_iov_scatter(&part, 1, 0, from, part.iov_len, &fault) < part.iov_len) code = L4_IPC_RESNDPFTO;
+            int fault, there = await_held(it, &part, 1, time);
+            if (there == -ESRCH) code = let_go(it, L4_IPC_REABORTED);
+            else if (there == -ECANCELED) code = L4_IPC_REABORTED;
+            else if (there != 0 || tpy_iov_scatter(&part, 1, 0, from, part.iov_len, &fault) < part.iov_len) code = L4_IPC_RESNDPFTO;
         }
     }
     if (status & TPY_L4_ST_MAPS && code == 0) {
@@ -240,7 +277,7 @@ static void confirm_answer(struct lengthy *it, unsigned code)
     it->sending.offer.send_parts = 1;
     it->sending.offer.reply_parts = 0;
     it->sending.offer.reply_within = 0;
-    tpy_offer(it->sending.connection, &it->sending.offer);
+    offer_once(&it->sending);
 }
 
 static unsigned outcome(struct lengthy *it)
@@ -320,9 +357,9 @@ unsigned tpy_l4_offer(struct tpy_l4_local *local, uint64_t dest, const void *sen
         return L4_IPC_ENOT_EXISTENT;
     }
     const struct iovec out = {(void *)(uintptr_t)word, sizeof word}, in = {result->word, sizeof result->word};
-    sending.offer.send = &out;
+    sending.send = &out;
     sending.offer.send_parts = 1;
-    sending.offer.reply = &in;
+    sending.reply = &in;
     sending.offer.reply_parts = call ? 1 : 0;
     unsigned code = offer(&sending);
     if (TPY_UNLIKELY(code != 0)) return failed(&sending, code);

@@ -1,4 +1,7 @@
-/* binding: the QNX gate for other languages, see tetrapylon_binding.h. Each is the gate's own function with its timeout and all its results. */
+/*
+ * binding: the QNX gate for other languages, see tetrapylon_binding.h. Each is the gate's own function with its
+ * timeout and all its results.
+ */
 #include <tetrapylon_binding.h>
 
 #include "qnx/local.h"

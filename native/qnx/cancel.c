@@ -1,8 +1,8 @@
 /*
  * cancel: pthread_cancel for threads that block in message passing, which is no system call the C library would end.
  *
- * The thread says in its record that it is in such a call; the canceller says that it wants to cancel, and then one of the two sees the other.
- * membarrier makes the thread's half of that free of fences.
+ * The thread says in its record that it is in such a call; the canceller says that it wants to cancel, and then one
+ * of the two sees the other. membarrier makes the thread's half of that free of fences.
  */
 #include <pthread.h>
 #include <linux/membarrier.h>

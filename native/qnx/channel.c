@@ -64,7 +64,14 @@ static struct tpy_qnx_client *new_client(void)
     return client;
 }
 
-static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint64_t cookie, void **record, uint64_t *reply)
+/* Is this the live record of that process? */
+static bool is_of(const struct tpy_qnx_client *client, pid_t pid, uint64_t cookie)
+{
+    return client->pid == pid && client->cookie == cookie && atomic_load(&client->connections) > 0;
+}
+
+static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint64_t cookie, void **record,
+    uint64_t *reply)
 {
     struct tpy_qnx_channel *channel = face;
     int admit = atomic_load(&channel->admit), result = 0;
@@ -74,7 +81,7 @@ static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint
 
     pthread_mutex_lock(&lock);
     struct tpy_qnx_client *client = channel->open ? channel->clients : NULL;
-    while (client && !(client->pid == who->pid && client->cookie == cookie && atomic_load(&client->connections) > 0)) client = client->next;
+    while (client && !is_of(client, who->pid, cookie)) client = client->next;
     if (!channel->open) result = -ESRCH;
     else if (client) atomic_fetch_add(&client->connections, 1);
     else if (!(client = new_client())) result = -ENOMEM;
@@ -140,7 +147,13 @@ static void closed(void *face)
 }
 
 static const struct tpy_port_ops ops = {
-    .attach = attach, .detach = detach, .closed = closed, .unblock = tpy_qnx_unblock, .lost = tpy_qnx_lost, .boost = tpy_qnx_boost};
+    .attach = attach,
+    .detach = detach,
+    .closed = closed,
+    .unblock = tpy_qnx_unblock,
+    .lost = tpy_qnx_lost,
+    .boost = tpy_qnx_boost,
+};
 
 int ChannelCreate_r(unsigned flags)
 {
@@ -151,7 +164,8 @@ int ChannelCreate_r(unsigned flags)
     if (!local) return -EAGAIN;
 
     pthread_mutex_lock(&lock);
-    int result = ((flags & _NTO_CHF_THREAD_DEATH) && death_channel) || ((flags & _NTO_CHF_COID_DISCONNECT) && coid_channel) ? -EBUSY : 0;
+    int result = ((flags & _NTO_CHF_THREAD_DEATH) && death_channel) ||
+        ((flags & _NTO_CHF_COID_DISCONNECT) && coid_channel) ? -EBUSY : 0;
     struct tpy_qnx_channel *channel = NULL;
     if (result == 0) {
         channel = free_channels;
@@ -204,7 +218,10 @@ int ChannelDestroy_r(int chid)
         port = channel->port;
         if (death_channel == channel) death_channel = NULL;
         if (coid_channel == channel) coid_channel = NULL;
-        /* Clients that have gone wait for the server to end them, which it no longer will. The others' records go with their detach. */
+        /*
+         * Clients that have gone wait for the server to end them, which it no longer will. The others' records go
+         * with their detach.
+         */
         for (struct tpy_qnx_client *client = channel->clients, *next; client; client = next) {
             next = client->next;
             if (atomic_load(&client->connections) == 0) release_client(client);
@@ -232,9 +249,11 @@ int tpy_channel_grace(int chid, long nanoseconds)
     return 0;
 }
 
-int tpy_qnx_channel_pulse(struct tpy_qnx_channel *channel, int priority, int code, uint64_t value, int scoid, bool first)
+int tpy_qnx_channel_pulse(struct tpy_qnx_channel *channel, int priority, int code, uint64_t value, int scoid,
+    bool first)
 {
-    return tpy_port_inject(channel->port, TPY_QNX_PULSE, (uint8_t)priority, (int16_t)code, value, (uint32_t)scoid, first);
+    return tpy_port_inject(channel->port, TPY_QNX_PULSE, (uint8_t)priority, (int16_t)code, value, (uint32_t)scoid,
+        first);
 }
 
 int tpy_qnx_client_end(int scoid)
@@ -261,7 +280,8 @@ int tpy_qnx_client_look(int scoid, struct tpy_qnx_client *copy)
 void tpy_qnx_channel_coid_died(int coid)
 {
     pthread_mutex_lock(&lock);
-    if (coid_channel) tpy_qnx_channel_pulse(coid_channel, TPY_QNX_PRIORITY, _PULSE_CODE_COIDDEATH, (uint64_t)coid, -1, false);
+    if (coid_channel)
+        tpy_qnx_channel_pulse(coid_channel, TPY_QNX_PRIORITY, _PULSE_CODE_COIDDEATH, (uint64_t)coid, -1, false);
     pthread_mutex_unlock(&lock);
 }
 
@@ -269,7 +289,8 @@ void tpy_qnx_channel_thread_died(struct tpy_thread *thread)
 {
     pthread_mutex_lock(&lock);
     if (death_channel)
-        tpy_qnx_channel_pulse(death_channel, tpy_thread_priority(thread), _PULSE_CODE_THREADDEATH, tpy_thread_number(thread), -1, false);
+        tpy_qnx_channel_pulse(death_channel, tpy_thread_priority(thread), _PULSE_CODE_THREADDEATH,
+            tpy_thread_number(thread), -1, false);
     pthread_mutex_unlock(&lock);
 }
 
@@ -280,7 +301,10 @@ void tpy_qnx_channels_forget(void)
         if (atomic_load_explicit(&tpy_qnx_channel_table[i], memory_order_relaxed))
             atomic_store_explicit(&tpy_qnx_channel_table[i], NULL, memory_order_relaxed);
     death_channel = coid_channel = NULL;
-    /* The parent's records are left alone: another thread of it may have been changing the lists when this process began. */
+    /*
+     * The parent's records are left alone: another thread of it may have been changing the lists when this process
+     * began.
+     */
     free_channels = NULL;
     last_channel = &free_channels;
     free_clients = NULL;

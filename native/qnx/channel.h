@@ -1,9 +1,11 @@
 /*
- * channel: the process's channels and the client processes that are connected to them. A channel is a port of the core under the same
- * number; a client process has one record (scoid) for each channel, however many connections it makes.
+ * channel: the process's channels and the client processes that are connected to them. A channel is a port of the
+ * core under the same number; a client process has one record (scoid) for each channel, however many connections it
+ * makes.
  *
- * Owner: the process. Records of both kinds are never freed, only used again as late as possible, so that a pointer to one can always
- * be read. `lock` (channel.c) guards what changes; the hot path reads `port` and the client's numbers without it.
+ * Owner: the process. Records of both kinds are never freed, only used again as late as possible, so that a pointer
+ * to one can always be read. `lock` (channel.c) guards what changes; the hot path reads `port` and the client's
+ * numbers without it.
  */
 #ifndef TPY_QNX_CHANNEL_H
 #define TPY_QNX_CHANNEL_H
@@ -64,7 +66,8 @@ static inline struct tpy_qnx_channel *tpy_qnx_channel(int chid)
 }
 
 /* A pulse from ourselves into one of our channels. scoid: what it carries as the sender. */
-int tpy_qnx_channel_pulse(struct tpy_qnx_channel *channel, int priority, int code, uint64_t value, int scoid, bool first);
+int tpy_qnx_channel_pulse(struct tpy_qnx_channel *channel, int priority, int code, uint64_t value, int scoid,
+    bool first);
 
 /* For ConnectDetach of a server: ends a scoid whose client has gone. -EINVAL if it is not one. */
 int tpy_qnx_client_end(int scoid);

@@ -49,12 +49,16 @@ static void release(unsigned side, unsigned index)
 
 static uint64_t own_cookie(void)
 {
-    if (cookie == 0 && (getrandom(&cookie, sizeof cookie, 0) != sizeof cookie || cookie == 0)) cookie = (uint64_t)tpy_now();
+    if (cookie == 0 && (getrandom(&cookie, sizeof cookie, 0) != sizeof cookie || cookie == 0))
+        cookie = (uint64_t)tpy_now();
     return cookie;
 }
 
 /* A number that survives the entry being used for another connection meanwhile. */
-static void *ticket(int coid, uint32_t generation) { return (void *)(uintptr_t)((uint64_t)generation << 32 | (uint32_t)coid); }
+static void *ticket(int coid, uint32_t generation)
+{
+    return (void *)(uintptr_t)((uint64_t)generation << 32 | (uint32_t)coid);
+}
 
 /* On the watcher: the server of a connection died, or destroyed the channel. */
 static void gone(void *argument)
@@ -179,7 +183,10 @@ int ConnectFlags_r(pid_t pid, int coid, uint32_t mask, uint32_t bits)
     return result;
 }
 
-int ConnectFlags(pid_t pid, int coid, uint32_t mask, uint32_t bits) { return (int)tpy_qnx_result(ConnectFlags_r(pid, coid, mask, bits)); }
+int ConnectFlags(pid_t pid, int coid, uint32_t mask, uint32_t bits)
+{
+    return (int)tpy_qnx_result(ConnectFlags_r(pid, coid, mask, bits));
+}
 
 int ConnectServerInfo_r(pid_t pid, int coid, struct _msg_info *info)
 {
@@ -204,7 +211,10 @@ int ConnectServerInfo_r(pid_t pid, int coid, struct _msg_info *info)
     return found;
 }
 
-int ConnectServerInfo(pid_t pid, int coid, struct _msg_info *info) { return (int)tpy_qnx_result(ConnectServerInfo_r(pid, coid, info)); }
+int ConnectServerInfo(pid_t pid, int coid, struct _msg_info *info)
+{
+    return (int)tpy_qnx_result(ConnectServerInfo_r(pid, coid, info));
+}
 
 int tpy_qnx_side_take(struct tpy_qnx_client *client)
 {

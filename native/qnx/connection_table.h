@@ -1,9 +1,10 @@
 /*
- * connection_table: the numbers by which this process knows its connections (coid) and its clients (scoid). Two tables: numbers that look
- * like file descriptors, and side channels from _NTO_SIDE_CHANNEL on; scoids are taken from the second, as in QNX.
+ * connection_table: the numbers by which this process knows its connections (coid) and its clients (scoid). Two
+ * tables: numbers that look like file descriptors, and side channels from _NTO_SIDE_CHANNEL on; scoids are taken from
+ * the second, as in QNX.
  *
- * Owner: the process. The hot path loads `handle` alone, without a lock: the core keeps the memory of a closed connection readable and
- * answers -EBADF for it. Everything else is guarded by a lock of the table.
+ * Owner: the process. The hot path loads `handle` alone, without a lock: the core keeps the memory of a closed
+ * connection readable and answers -EBADF for it. Everything else is guarded by a lock of the table.
  */
 #ifndef TPY_QNX_CONNECTION_TABLE_H
 #define TPY_QNX_CONNECTION_TABLE_H

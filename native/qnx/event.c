@@ -23,7 +23,8 @@ static int check(const struct tpy_qnx_event *event)
     case SIGEV_SIGNAL_CODE:
     case SIGEV_SIGNAL_THREAD: return event->target < 1 || event->target > SIGRTMAX ? -EINVAL : 0;
     case SIGEV_PULSE:
-        return event->target < 0 || event->code < -128 || event->code > 127 || event->priority < -1 || event->priority > 255 ? -EINVAL : 0;
+        return event->target < 0 || event->code < -128 || event->code > 127 || event->priority < -1 ||
+            event->priority > 255 ? -EINVAL : 0;
     default: return -EINVAL;
     }
 }
@@ -32,7 +33,8 @@ int tpy_qnx_event_read(const struct sigevent *program, struct tpy_qnx_event *eve
 {
     struct sigevent copy;
     if (tpy_copy(&copy, program, sizeof copy)) return -EFAULT;
-    *event = (struct tpy_qnx_event){.notify = copy.sigev_notify, .target = copy.sigev_coid, .value = (uint64_t)(uintptr_t)copy.sigev_value.sival_ptr};
+    *event = (struct tpy_qnx_event){.notify = copy.sigev_notify, .target = copy.sigev_coid,
+        .value = (uint64_t)(uintptr_t)copy.sigev_value.sival_ptr};
     int type = event->notify & SIGEV_TYPE_MASK;
     if (type == SIGEV_PULSE || type == SIGEV_SIGNAL_CODE || type == SIGEV_SIGNAL_THREAD) event->code = copy.sigev_code;
     if (type == SIGEV_PULSE) event->priority = copy.sigev_priority;
@@ -98,7 +100,10 @@ void tpy_qnx_event_arrived(const struct tpy_identity *from, const void *payload,
     tpy_qnx_event_act(&event, from->pid);
 }
 
-/* The client an rcvid belongs or belonged to. 0, -ESRCH never received from it or its process is gone, -EBADF it detached. */
+/*
+ * The client an rcvid belongs or belonged to. 0, -ESRCH never received from it or its process is gone, -EBADF it
+ * detached.
+ */
 static int client_of(rcvid_t rcvid, struct tpy_exchange **exchange, struct tpy_qnx_client *client)
 {
     unsigned long index = (unsigned long)rcvid >> TPY_QNX_RCVID_BITS;
@@ -112,7 +117,10 @@ static int client_of(rcvid_t rcvid, struct tpy_exchange **exchange, struct tpy_q
     uint32_t uses = client->generation - atomic_load(&slot->generation);
     *exchange = tpy_exchange_at((uint32_t)index);
     if (uses == 0 && atomic_load(&client->connections) > 0) return 0;
-    /* It has left. Its record tells how until another client gets it (channel.c counts once when it leaves and once then). */
+    /*
+     * It has left. Its record tells how until another client gets it (channel.c counts once when it leaves and once
+     * then).
+     */
     bool died = uses > 1 || client->died || (kill(client->pid, 0) != 0 && errno == ESRCH);
     return died ? -ESRCH : -EBADF;
 }
@@ -127,7 +135,10 @@ int MsgVerifyEvent_r(rcvid_t rcvid, const struct sigevent *event)
     return result != 0 || rcvid == 0 ? result : client_of(rcvid, &exchange, &client);
 }
 
-int MsgVerifyEvent(rcvid_t rcvid, const struct sigevent *event) { return (int)tpy_qnx_result(MsgVerifyEvent_r(rcvid, event)); }
+int MsgVerifyEvent(rcvid_t rcvid, const struct sigevent *event)
+{
+    return (int)tpy_qnx_result(MsgVerifyEvent_r(rcvid, event));
+}
 
 int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
 {
@@ -152,4 +163,7 @@ int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
     return tpy_deliver(exchange, client.pid, TPY_QNX_FACE, &read, sizeof read);
 }
 
-int MsgDeliverEvent(rcvid_t rcvid, const struct sigevent *event) { return (int)tpy_qnx_result(MsgDeliverEvent_r(rcvid, event)); }
+int MsgDeliverEvent(rcvid_t rcvid, const struct sigevent *event)
+{
+    return (int)tpy_qnx_result(MsgDeliverEvent_r(rcvid, event));
+}

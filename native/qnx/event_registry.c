@@ -1,4 +1,7 @@
-/* event_registry: MsgRegisterEvent: events that only a named server may have delivered, kept here and known outside by a handle. */
+/*
+ * event_registry: MsgRegisterEvent: events that only a named server may have delivered, kept here and known outside
+ * by a handle.
+ */
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/random.h>
@@ -63,7 +66,8 @@ int MsgRegisterEvent_r(struct sigevent *program, int coid)
     if (tpy_copy(&handle, program, sizeof handle)) return -EFAULT;
     result = -EAGAIN;
     pthread_mutex_lock(&lock);
-    if (next_check == 0 && getrandom(&next_check, sizeof next_check, 0) != sizeof next_check) next_check = (uint32_t)tpy_now();
+    if (next_check == 0 && getrandom(&next_check, sizeof next_check, 0) != sizeof next_check)
+        next_check = (uint32_t)tpy_now();
     for (uint32_t step = 0; step < REGISTERED_MAX && result != 0; step++) {
         uint32_t place = (next_place + step) % REGISTERED_MAX;
         if (table[place].used) continue;

@@ -102,14 +102,16 @@ int ConnectClientInfo_r(int scoid, struct _client_info *info, int ngroups)
     struct tpy_qnx_client client = {.pid = getpid(), .uid = geteuid(), .gid = getegid()}, again;
     struct _client_info told = {0};
     if (ngroups < 0) return -EINVAL;
-    if (scoid != -1 && (tpy_qnx_client_look(scoid, &client) != 0 || atomic_load(&client.connections) == 0)) return -EINVAL;
+    if (scoid != -1 && (tpy_qnx_client_look(scoid, &client) != 0 || atomic_load(&client.connections) == 0))
+        return -EINVAL;
     told.pid = client.pid;
     told.cred.ruid = told.cred.euid = told.cred.suid = client.uid;
     told.cred.rgid = told.cred.egid = told.cred.sgid = client.gid;
     ask_proc(&told, ngroups < TPY_CRED_GROUPS ? (unsigned)ngroups : TPY_CRED_GROUPS);
     /* Still the same process, so /proc did not speak of a later one under its number. */
     if (scoid != -1 &&
-        (tpy_qnx_client_look(scoid, &again) != 0 || again.generation != client.generation || atomic_load(&again.connections) == 0))
+        (tpy_qnx_client_look(scoid, &again) != 0 || again.generation != client.generation ||
+            atomic_load(&again.connections) == 0))
         return -EINVAL;
     return tpy_copy(info, &told, sizeof told) ? -EFAULT : 0;
 }

@@ -1,7 +1,7 @@
 /*
- * local: what the QNX gate keeps for each thread: the timeout that is armed, whether pthread_cancel may end its call, whether it runs under a
- * real-time policy and for which channel. A thread's record is in its own thread-local memory and in one list, so that other
- * threads of the process find it (cancel, boost, signals to a thread).
+ * local: what the QNX gate keeps for each thread: the timeout that is armed, whether pthread_cancel may end its call,
+ * whether it runs under a real-time policy and for which channel. A thread's record is in its own thread-local memory
+ * and in one list, so that other threads of the process find it (cancel, boost, signals to a thread).
  *
  * Owner: the thread. Fields marked "any" are read by others under tpy_qnx_locals_lock.
  */
@@ -46,12 +46,15 @@ static inline struct tpy_qnx_local *tpy_qnx_local_get(void)
 /* Looks at the calling thread's scheduling policy. */
 void tpy_qnx_local_policy(struct tpy_qnx_local *local);
 
-/* Makes the gate ready (handlers for fork, thread exit and delivered events). Called first by everything that sets something up. */
+/*
+ * Makes the gate ready (handlers for fork, thread exit and delivered events). Called first by everything that sets
+ * something up.
+ */
 void tpy_qnx_begin(void);
 
 /*
- * In a block: pthread_cancel waits until the block is left. What the C library counts as a cancellation point (open, close, send) is none
- * of QNX's, and would leave things half done.
+ * In a block: pthread_cancel waits until the block is left. What the C library counts as a cancellation point (open,
+ * close, send) is none of QNX's, and would leave things half done.
  */
 #define TPY_QNX_SHIELDED int shield __attribute__((cleanup(tpy_qnx_unshield))) = tpy_qnx_shield()
 static inline int tpy_qnx_shield(void)
@@ -71,7 +74,10 @@ void tpy_qnx_locals_unlock(void);
 /* First of the list; with the lock. */
 struct tpy_qnx_local *tpy_qnx_locals(void);
 
-/* Round a blocking call that is a cancellation point. Other threads use membarrier, so that plain stores suffice here (cancel.c). */
+/*
+ * Round a blocking call that is a cancellation point. Other threads use membarrier, so that plain stores suffice here
+ * (cancel.c).
+ */
 void tpy_qnx_cancel_settle(struct tpy_qnx_local *local);
 static inline void tpy_qnx_cancel_enter(struct tpy_qnx_local *local)
 {

@@ -1,6 +1,6 @@
 /*
- * priority: receivers run at the priority of what they receive, where they run under SCHED_FIFO or SCHED_RR. For all others the order of
- * messages is by priority, and nothing is inherited.
+ * priority: receivers run at the priority of what they receive, where they run under SCHED_FIFO or SCHED_RR. For all
+ * others the order of messages is by priority, and nothing is inherited.
  */
 #ifndef TPY_QNX_PRIORITY_H
 #define TPY_QNX_PRIORITY_H

@@ -35,7 +35,8 @@ int tpy_qnx_pulse_send_own(int coid, int priority, int code, uint64_t value)
     if (!entry.own) return 1;
     struct tpy_qnx_channel *channel = tpy_qnx_channel(entry.chid);
     if (!channel || (entry.flags & _NTO_COF_DEAD)) return -EBADF;
-    result = tpy_qnx_channel_pulse(channel, priority < 0 ? TPY_QNX_PRIORITY : priority, code, value, entry.scoid, false);
+    result = tpy_qnx_channel_pulse(channel, priority < 0 ? TPY_QNX_PRIORITY : priority, code, value, entry.scoid,
+        false);
     return result == -ENOMEM ? -EAGAIN : result == -ESRCH ? -EBADF : result;
 }
 
@@ -44,7 +45,10 @@ int MsgSendPulse_r(int coid, int priority, int code, int value)
     return tpy_qnx_pulse_send(coid, priority, code, (uint64_t)(int64_t)value);
 }
 
-int MsgSendPulse(int coid, int priority, int code, int value) { return (int)tpy_qnx_result(MsgSendPulse_r(coid, priority, code, value)); }
+int MsgSendPulse(int coid, int priority, int code, int value)
+{
+    return (int)tpy_qnx_result(MsgSendPulse_r(coid, priority, code, value));
+}
 
 int MsgSendPulsePtr_r(int coid, int priority, int code, void *value)
 {

@@ -8,8 +8,8 @@
 int tpy_qnx_pulse_send(int coid, int priority, int code, uint64_t value);
 
 /*
- * The same from a thread that must not wait for another process (the watcher). 1: the connection leads to another process, and somebody else
- * has to send.
+ * The same from a thread that must not wait for another process (the watcher). 1: the connection leads to another
+ * process, and somebody else has to send.
  */
 int tpy_qnx_pulse_send_own(int coid, int priority, int code, uint64_t value);
 

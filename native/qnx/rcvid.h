@@ -1,9 +1,10 @@
 /*
- * rcvid: how a message is named: 12 bits of the exchange's index, then the low 19 bits of the count of messages it has carried. Index 0 is
- * never used, so an rcvid is at least 2^19 and fits a positive int. A number comes back after 524,288 messages of one client thread.
+ * rcvid: how a message is named: 12 bits of the exchange's index, then the low 19 bits of the count of messages it
+ * has carried. Index 0 is never used, so an rcvid is at least 2^19 and fits a positive int. A number comes back after
+ * 524,288 messages of one client thread.
  *
- * Owner: one slot for each exchange, written by the thread that receives, read by whoever holds an rcvid. What an rcvid may still do is
- * decided by the core, which compares the whole count under its lock.
+ * Owner: one slot for each exchange, written by the thread that receives, read by whoever holds an rcvid. What an
+ * rcvid may still do is decided by the core, which compares the whole count under its lock.
  */
 #ifndef TPY_QNX_RCVID_H
 #define TPY_QNX_RCVID_H
@@ -46,6 +47,9 @@ static inline struct tpy_exchange *tpy_qnx_find(rcvid_t rcvid, uint32_t *serial)
     if (TPY_UNLIKELY((*serial ^ (uint32_t)rcvid) & TPY_QNX_RCVID_MASK) || TPY_UNLIKELY(index == 0)) return NULL;
     return tpy_exchange_at((uint32_t)index);
 }
-static inline struct tpy_qnx_slot *tpy_qnx_slot(rcvid_t rcvid) { return &tpy_qnx_slots[(unsigned long)rcvid >> TPY_QNX_RCVID_BITS]; }
+static inline struct tpy_qnx_slot *tpy_qnx_slot(rcvid_t rcvid)
+{
+    return &tpy_qnx_slots[(unsigned long)rcvid >> TPY_QNX_RCVID_BITS];
+}
 
 #endif

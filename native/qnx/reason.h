@@ -1,6 +1,7 @@
 /*
- * reason: numbers that MsgError sends in place of an errno. For -1: the client puts in the reason for which it asked to be let go. For
- * ECANCELED: what the core itself says of a call that was cancelled on the client's side, so the server's needs another number.
+ * reason: numbers that MsgError sends in place of an errno. For -1: the client puts in the reason for which it asked
+ * to be let go. For ECANCELED: what the core itself says of a call that was cancelled on the client's side, so the
+ * server's needs another number.
  */
 #ifndef TPY_QNX_REASON_H
 #define TPY_QNX_REASON_H

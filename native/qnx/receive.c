@@ -46,7 +46,8 @@ static rcvid_t take_message(const struct tpy_receipt *receipt, struct _msg_info 
     return tpy_qnx_rcvid(index, serial);
 }
 
-static int take_pulse(struct tpy_qnx_channel *channel, const struct tpy_receipt *receipt, const iov_t *parts, size_t count)
+static int take_pulse(struct tpy_qnx_channel *channel, const struct tpy_receipt *receipt, const iov_t *parts,
+    size_t count)
 {
     struct _pulse pulse;
     const struct tpy_qnx_client *client = receipt->client;

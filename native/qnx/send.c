@@ -17,7 +17,8 @@ static inline __attribute__((always_inline)) int send(
     struct tpy_qnx_local *local = tpy_qnx_local_get();
     if (TPY_UNLIKELY(!local)) return -EAGAIN;
     if (cancellation_point) tpy_qnx_cancel_enter(local);
-    else if (TPY_UNLIKELY(atomic_load_explicit(&local->cancel_requested, memory_order_relaxed))) tpy_qnx_cancel_settle(local);
+    else if (TPY_UNLIKELY(atomic_load_explicit(&local->cancel_requested, memory_order_relaxed)))
+        tpy_qnx_cancel_settle(local);
 
     int armed = local->armed;
     struct tpy_connection *connection = tpy_qnx_connection(coid);
@@ -37,7 +38,8 @@ static inline __attribute__((always_inline)) int send(
         };
         if (TPY_UNLIKELY(armed & (_NTO_TIMEOUT_SEND | _NTO_TIMEOUT_REPLY))) {
             offer.deadline = local->deadline;
-            offer.strike = (armed & _NTO_TIMEOUT_SEND ? TPY_STRIKE_SEND : 0) | (armed & _NTO_TIMEOUT_REPLY ? TPY_STRIKE_REPLY : 0);
+            offer.strike = (armed & _NTO_TIMEOUT_SEND ? TPY_STRIKE_SEND : 0) |
+                (armed & _NTO_TIMEOUT_REPLY ? TPY_STRIKE_REPLY : 0);
         }
         do
             result = tpy_offer(connection, &offer);
@@ -69,45 +71,50 @@ static inline long or_errno(int result, long status)
 static inline long or_negative(int result, long status) { return TPY_LIKELY(result == 0) ? status : result; }
 
 /* One function and its three twins: parameters, the four arguments of send, and how the parts are made. */
-#define FORMS(name, parameters, parts, siov, sparts, riov, rparts)                                                                       \
-    long name parameters                                                                                                                 \
-    {                                                                                                                                    \
-        long status = 0;                                                                                                                 \
-        parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, true, &status, NULL);                                                              \
-        return or_errno(result, status);                                                                                                 \
-    }                                                                                                                                    \
-    long name##_r parameters                                                                                                             \
-    {                                                                                                                                    \
-        long status = 0;                                                                                                                 \
-        parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, true, &status, NULL);                                                              \
-        return or_negative(result, status);                                                                                              \
-    }                                                                                                                                    \
-    long name##nc parameters                                                                                                             \
-    {                                                                                                                                    \
-        long status = 0;                                                                                                                 \
-        parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, false, &status, NULL);                                                             \
-        return or_errno(result, status);                                                                                                 \
-    }                                                                                                                                    \
-    long name##nc_r parameters                                                                                                           \
-    {                                                                                                                                    \
-        long status = 0;                                                                                                                 \
-        parts;                                                                                                                           \
-        int result = send(coid, siov, sparts, riov, rparts, false, &status, NULL);                                                             \
-        return or_negative(result, status);                                                                                              \
+#define FORMS(name, parameters, parts, siov, sparts, riov, rparts)                                                    \
+    long name parameters                                                                                              \
+    {                                                                                                                 \
+        long status = 0;                                                                                              \
+        parts;                                                                                                        \
+        int result = send(coid, siov, sparts, riov, rparts, true, &status, NULL);                                     \
+        return or_errno(result, status);                                                                              \
+    }                                                                                                                 \
+    long name##_r parameters                                                                                          \
+    {                                                                                                                 \
+        long status = 0;                                                                                              \
+        parts;                                                                                                        \
+        int result = send(coid, siov, sparts, riov, rparts, true, &status, NULL);                                     \
+        return or_negative(result, status);                                                                           \
+    }                                                                                                                 \
+    long name##nc parameters                                                                                          \
+    {                                                                                                                 \
+        long status = 0;                                                                                              \
+        parts;                                                                                                        \
+        int result = send(coid, siov, sparts, riov, rparts, false, &status, NULL);                                    \
+        return or_errno(result, status);                                                                              \
+    }                                                                                                                 \
+    long name##nc_r parameters                                                                                        \
+    {                                                                                                                 \
+        long status = 0;                                                                                              \
+        parts;                                                                                                        \
+        int result = send(coid, siov, sparts, riov, rparts, false, &status, NULL);                                    \
+        return or_negative(result, status);                                                                           \
     }
 
 #define SEND_PART const iov_t out = {(void *)message, bytes}
 #define REPLY_PART const iov_t in = {reply, room}
 
-FORMS(MsgSend, (int coid, const void *message, size_t bytes, void *reply, size_t room), SEND_PART; REPLY_PART, &out, 1, &in, 1)
-FORMS(MsgSendsv, (int coid, const void *message, size_t bytes, const iov_t *riov, size_t rparts), SEND_PART, &out, 1, riov, rparts)
-FORMS(MsgSendvs, (int coid, const iov_t *siov, size_t sparts, void *reply, size_t room), REPLY_PART, siov, sparts, &in, 1)
-FORMS(MsgSendv, (int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts), (void)0, siov, sparts, riov, rparts)
+FORMS(MsgSend, (int coid, const void *message, size_t bytes, void *reply, size_t room),
+      SEND_PART; REPLY_PART, &out, 1, &in, 1)
+FORMS(MsgSendsv, (int coid, const void *message, size_t bytes, const iov_t *riov, size_t rparts),
+      SEND_PART, &out, 1, riov, rparts)
+FORMS(MsgSendvs, (int coid, const iov_t *siov, size_t sparts, void *reply, size_t room),
+      REPLY_PART, siov, sparts, &in, 1)
+FORMS(MsgSendv, (int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts),
+      (void)0, siov, sparts, riov, rparts)
 
-int tpy_qnx_send(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts, struct tpy_msg_answer *answer)
+int tpy_qnx_send(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts,
+    struct tpy_msg_answer *answer)
 {
     long status = 0;
     uint64_t length = 0;

@@ -30,8 +30,14 @@ static int start(int mode, const char *file, bool search, char *const arguments[
     return status;
 }
 
-int tpy_spawnv(int mode, const char *path, char *const arguments[]) { return start(mode, path, false, arguments, environ); }
-int tpy_spawnvp(int mode, const char *file, char *const arguments[]) { return start(mode, file, true, arguments, environ); }
+int tpy_spawnv(int mode, const char *path, char *const arguments[])
+{
+    return start(mode, path, false, arguments, environ);
+}
+int tpy_spawnvp(int mode, const char *file, char *const arguments[])
+{
+    return start(mode, file, true, arguments, environ);
+}
 int tpy_spawnve(int mode, const char *path, char *const arguments[], char *const environment[])
 {
     return start(mode, path, false, arguments, environment);

@@ -1,4 +1,7 @@
-/* thread: what QNX programs ask of threads beside messages: pthread_create without a place for the id, priorities by tid, ThreadCtl, delay. */
+/*
+ * thread: what QNX programs ask of threads beside messages: pthread_create without a place for the id, priorities by
+ * tid, ThreadCtl, delay.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>

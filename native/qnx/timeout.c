@@ -1,4 +1,6 @@
-/* timeout: TimerTimeout: the timeout of the calling thread's next blocking call. It lives in the thread's own record. */
+/*
+ * timeout: TimerTimeout: the timeout of the calling thread's next blocking call. It lives in the thread's own record.
+ */
 #include <sys/neutrino.h>
 
 #include "core/fault.h"
@@ -55,7 +57,8 @@ int TimerTimeout(clockid_t id, int flags, const struct sigevent *event, const ui
     return (int)tpy_qnx_result(TimerTimeout_r(id, flags, event, time, before));
 }
 
-int timer_timeout_r(clockid_t id, int flags, const struct sigevent *event, const struct timespec *time, struct timespec *before)
+int timer_timeout_r(clockid_t id, int flags, const struct sigevent *event, const struct timespec *time,
+    struct timespec *before)
 {
     struct timespec given;
     uint64_t nanoseconds = 0, left = 0;
@@ -73,7 +76,8 @@ int timer_timeout_r(clockid_t id, int flags, const struct sigevent *event, const
     return result;
 }
 
-int timer_timeout(clockid_t id, int flags, const struct sigevent *event, const struct timespec *time, struct timespec *before)
+int timer_timeout(clockid_t id, int flags, const struct sigevent *event, const struct timespec *time,
+    struct timespec *before)
 {
     return (int)tpy_qnx_result(timer_timeout_r(id, flags, event, time, before));
 }

@@ -1,6 +1,6 @@
 /*
- * timer: POSIX timers that end in a pulse, each a timerfd that the worker watches; all others are the C library's. A timer_t of ours points into
- * our table, which no timer_t of the C library does.
+ * timer: POSIX timers that end in a pulse, each a timerfd that the worker watches; all others are the C library's. A
+ * timer_t of ours points into our table, which no timer_t of the C library does.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -58,8 +58,10 @@ static int create(clockid_t id, const struct tpy_qnx_event *event, timer_t *time
         struct timer *free = &timers[i];
         if (free->used) continue;
         timer_t made = free;
-        result = tpy_copy(timer, &made, sizeof made) ? -EFAULT : tpy_qnx_worker_watch(fd, (uint64_t)(free->generation + 1) << 32 | i);
-        if (result == 0) *free = (struct timer){.used = true, .fd = fd, .generation = free->generation + 1, .event = *event};
+        result = tpy_copy(timer, &made, sizeof made) ? -EFAULT
+            : tpy_qnx_worker_watch(fd, (uint64_t)(free->generation + 1) << 32 | i);
+        if (result == 0)
+            *free = (struct timer){.used = true, .fd = fd, .generation = free->generation + 1, .event = *event};
         break;
     }
     pthread_mutex_unlock(&lock);
@@ -73,7 +75,8 @@ void tpy_qnx_timer_expired(uint64_t token)
     struct tpy_qnx_event event = {0};
     struct timer *timer = &timers[(uint32_t)token];
     pthread_mutex_lock(&lock);
-    bool wanted = timer->used && timer->generation == (uint32_t)(token >> 32) && read(timer->fd, &expiries, sizeof expiries) == sizeof expiries;
+    bool wanted = timer->used && timer->generation == (uint32_t)(token >> 32) &&
+        read(timer->fd, &expiries, sizeof expiries) == sizeof expiries;
     if (wanted) event = timer->event;
     pthread_mutex_unlock(&lock);
     uint64_t sent = 0;
@@ -133,7 +136,8 @@ int tpy_timer_settime(timer_t timer, int flags, const struct itimerspec *value, 
     if (!ours(timer)) return (timer_settime)(timer, flags, value, before);
     pthread_mutex_lock(&lock);
     struct timer *found = find(timer);
-    int result = !found ? -EINVAL : timerfd_settime(found->fd, flags & TIMER_ABSTIME ? TFD_TIMER_ABSTIME : 0, value, before) != 0 ? -errno : 0;
+    int absolute = flags & TIMER_ABSTIME ? TFD_TIMER_ABSTIME : 0;
+    int result = !found ? -EINVAL : timerfd_settime(found->fd, absolute, value, before) != 0 ? -errno : 0;
     if (result == 0) found->overrun = 0;
     pthread_mutex_unlock(&lock);
     return (int)tpy_qnx_result(result);

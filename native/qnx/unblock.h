@@ -1,4 +1,7 @@
-/* unblock: the pulse by which a REPLY-blocked client asks to be let go, and its withdrawal when the server replies first. */
+/*
+ * unblock: the pulse by which a REPLY-blocked client asks to be let go, and its withdrawal when the server replies
+ * first.
+ */
 #ifndef TPY_QNX_UNBLOCK_H
 #define TPY_QNX_UNBLOCK_H
 

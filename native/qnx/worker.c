@@ -66,7 +66,8 @@ static int start(void)
     if (poller >= 0) return 0;
     int new_poller = epoll_create1(EPOLL_CLOEXEC), new_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = TOKEN_QUEUE};
-    int result = new_poller < 0 || new_bell < 0 || epoll_ctl(new_poller, EPOLL_CTL_ADD, new_bell, &event) != 0 ? -EAGAIN : 0;
+    int result = new_poller < 0 || new_bell < 0 || epoll_ctl(new_poller, EPOLL_CTL_ADD, new_bell, &event) != 0
+        ? -EAGAIN : 0;
     if (result == 0) {
         pthread_attr_t attributes;
         pthread_t thread;

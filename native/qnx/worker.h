@@ -1,6 +1,6 @@
 /*
- * worker: the gate's one thread of its own, started when first needed. It sends the pulses of timers when they expire, and pulses to other
- * processes for threads that must not wait for them. All signals are blocked in it.
+ * worker: the gate's one thread of its own, started when first needed. It sends the pulses of timers when they
+ * expire, and pulses to other processes for threads that must not wait for them. All signals are blocked in it.
  *
  * Owner: the process.
  */
@@ -12,7 +12,10 @@
 /* Has the worker send a pulse through a connection of ours. -EAGAIN too many wait, or no worker. */
 int tpy_qnx_worker_pulse(int coid, int priority, int code, uint64_t value);
 
-/* Has the worker call tpy_qnx_timer_expired(token) whenever this timerfd can be read. 0 or -errno; closing the descriptor ends it. */
+/*
+ * Has the worker call tpy_qnx_timer_expired(token) whenever this timerfd can be read. 0 or -errno; closing the
+ * descriptor ends it.
+ */
 int tpy_qnx_worker_watch(int fd, uint64_t token);
 
 /* timer.c */

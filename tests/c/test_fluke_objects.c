@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 CASE(references_and_what_they_name)
 {
@@ -213,8 +215,10 @@ static void many_references_client(fluke_ref_t *dest)
 
 /* A port in no port set, then in one, then in another, with a client that waits all the time. */
 FLUKE_CASE(a_port_moves)
+static _Atomic int first;
 static void *waits_on_the_first(void *argument)
 {
+    atomic_store(&first, (int)syscall(SYS_gettid));
     uint32_t in[2];
     fluke_ipc_params_t params = fluke_params(NULL, 0, in, 2);
     CHECK_STATUS(fluke_ipc_setup_wait_receive(argument, &params, NULL), FLUKE_INSANITY_INVALID_OBJECT);
@@ -222,12 +226,12 @@ static void *waits_on_the_first(void *argument)
 }
 static void a_port_moves_server(fluke_pset_t *pset)
 {
-    uint32_t in[2];
+    uint32_t in[3];
     fluke_pset_t other;
     fluke_port_t second;
     pthread_t thread;
     void *alias;
-    fluke_ipc_params_t params = fluke_params(NULL, 0, in, 2);
+    fluke_ipc_params_t params = fluke_params(NULL, 0, in, 3);
 
     CHECK_STATUS(fluke_port_set_pset(&fluke_port, NULL), FLUKE_SUCCESS);
     CHECK_STATUS(fluke_pset_create(&other), FLUKE_SUCCESS);
@@ -235,6 +239,9 @@ static void a_port_moves_server(fluke_pset_t *pset)
     CHECK_STATUS(fluke_port_set_pset(&second, &other), FLUKE_SUCCESS);
     CHECK_EQ(pthread_create(&thread, NULL, waits_on_the_first, pset), 0);
     fluke_reach(1);
+    while (!atomic_load(&first))
+        sched_yield();
+    fluke_await_asleep(first);
     fluke_await_asleep(atomic_load(&fluke_world->client));
     CHECK_STATUS(fluke_port_set_pset(&fluke_port, &other), FLUKE_SUCCESS);
     CHECK_STATUS(fluke_ipc_setup_wait_receive(&other, &params, &alias), FLUKE_IPC_RECV_DISCONNECTED);
@@ -244,7 +251,7 @@ static void a_port_moves_server(fluke_pset_t *pset)
     CHECK_STATUS(fluke_pset_destroy(pset), FLUKE_SUCCESS);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     CHECK_STATUS(fluke_port_set_pset(&fluke_port, pset), FLUKE_INSANITY_NO_OBJECT);
-    params = fluke_params(NULL, 0, in, 2);
+    params = fluke_params(NULL, 0, in, 3);
     CHECK_STATUS(fluke_ipc_wait_receive(&params, NULL), FLUKE_IPC_RECV_DISCONNECTED); /* still in the other */
     CHECK_EQ(in[0], 2);
 }

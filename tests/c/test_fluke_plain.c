@@ -1,7 +1,7 @@
 /* fluke_plain: idempotent calls and one-way messages: they truncate silently and leave connections alone. */
 #include "fluke_support.h"
 
-#include <stdlib.h>
+#include <pthread.h>
 
 FLUKE_CASE(calls)
 static void calls_server(fluke_pset_t *pset)
@@ -127,32 +127,51 @@ static void references_go_with_calls_client(fluke_ref_t *dest)
     CHECK_EQ(params.send_ref_count, 3);
 }
 
-/* A connection to the same port stays while its holder calls and sends. */
+/* A connection to the same port stays while its holder calls and sends: another thread serves those. */
 FLUKE_CASE(connections_stay)
-static void connections_stay_server(fluke_pset_t *pset)
+static void *serves_calls(void *argument)
 {
     uint32_t in[5];
     fluke_ipc_params_t params = fluke_params(NULL, 0, in, 5);
 
-    CHECK_STATUS(fluke_ipc_setup_wait_receive(pset, &params, NULL), FLUKE_SUCCESS);
-    fluke_reach(1);
-    fluke_await(2);
-    params = fluke_params(in, 3, in, 5);
-    CHECK_STATUS(fluke_ipc_server_ack_send_wait_receive(&params, NULL), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_ipc_setup_wait_receive(argument, &params, NULL), FLUKE_SUCCESS);
     CHECK_EQ(in[0], 42);
-    params = fluke_params(in, 1, NULL, 0);
-    CHECK_STATUS(fluke_ipc_reply(&params), FLUKE_SUCCESS);
+    params = fluke_params(in, 1, in, 5);
+    CHECK_STATUS(fluke_ipc_reply_wait_receive(&params, NULL), FLUKE_SUCCESS);
+    CHECK_EQ(in[0], 43);
+    return NULL;
+}
+static void connections_stay_server(fluke_pset_t *pset)
+{
+    uint32_t in[5];
+    pthread_t thread;
+    fluke_ipc_params_t params = fluke_params(NULL, 0, in, 3);
+
+    CHECK_STATUS(fluke_ipc_setup_wait_receive(pset, &params, NULL), FLUKE_IPC_RECV_MORE_DATA);
+    CHECK_EQ(pthread_create(&thread, NULL, serves_calls, pset), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    params = fluke_params(NULL, 0, in, 5);
+    CHECK_STATUS(fluke_ipc_server_receive(&params), FLUKE_SUCCESS);
+    CHECK_CAME(params, in, 1);
+    params = fluke_params(in, 3, NULL, 0);
+    CHECK_STATUS(fluke_ipc_server_ack_send(&params), FLUKE_SUCCESS);
+    fluke_ipc_server_disconnect();
 }
 static void connections_stay_client(fluke_ref_t *dest)
 {
     uint32_t in[5], out[3] = {0};
-    fluke_ipc_params_t params = fluke_params(out, 3, in, 3);
+    fluke_ipc_params_t params = fluke_params(out, 3, NULL, 0);
 
-    fluke_reach(2);
-    CHECK_STATUS(fluke_ipc_client_connect_send_over_receive(dest, &params), FLUKE_IPC_RECV_DISCONNECTED);
+    CHECK_STATUS(fluke_ipc_client_connect_send(dest, &params), FLUKE_SUCCESS);
     out[0] = 42;
     params = fluke_params(out, 3, in, 5);
     CHECK_STATUS(fluke_ipc_call(dest, &params), FLUKE_SUCCESS);
+    CHECK_CAME(params, in, 1);
+    out[0] = 43;
+    CHECK_STATUS(fluke_ipc_send(dest, &params), FLUKE_SUCCESS);
+    params = fluke_params(out, 1, in, 5);
+    CHECK_STATUS(fluke_ipc_client_send_over_receive(&params), FLUKE_IPC_RECV_DISCONNECTED);
+    CHECK_CAME(params, in, 3);
 }
 
 /* Neither ends well when there is nobody. */

@@ -1,4 +1,7 @@
-/* QNX: ChannelCreate, ChannelDestroy, ConnectAttach, ConnectDetach, ConnectFlags, ConnectServerInfo, ConnectClientInfo. */
+/*
+ * QNX: ChannelCreate, ChannelDestroy, ConnectAttach, ConnectDetach, ConnectFlags, ConnectServerInfo,
+ * ConnectClientInfo.
+ */
 #include "qnx_support.h"
 
 #include <signal.h>

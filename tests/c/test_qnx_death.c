@@ -360,7 +360,8 @@ CASE(exit_of_a_client_gives_disconnect_at_the_head_of_its_priority)
 {
     char byte;
     struct shared *shared = qnx_share(4096);
-    int chid = CHECK_SYS(ChannelCreate(_NTO_CHF_DISCONNECT)), coid = CHECK_SYS(ConnectAttach(0, 0, chid, _NTO_SIDE_CHANNEL, 0));
+    int chid = CHECK_SYS(ChannelCreate(_NTO_CHF_DISCONNECT));
+    int coid = CHECK_SYS(ConnectAttach(0, 0, chid, _NTO_SIDE_CHANNEL, 0));
     struct qnx_client *client = qnx_start(false, chid, leave_unfinished, shared);
     rcvid_t rcvid = qnx_receive(chid, &byte, 1);
     CHECK_EQ(MsgSendPulse(coid, 10, 1, 1), 0);
@@ -398,7 +399,8 @@ CASE(death_of_a_server_gives_coiddeath)
     CHECK_EQ(first.code, _PULSE_CODE_COIDDEATH);
     CHECK_EQ(second.code, _PULSE_CODE_COIDDEATH);
     CHECK_EQ(first.scoid, -1);
-    CHECK((first.value.sival_int == coid && second.value.sival_int == other) || (first.value.sival_int == other && second.value.sival_int == coid));
+    CHECK((first.value.sival_int == coid && second.value.sival_int == other) ||
+        (first.value.sival_int == other && second.value.sival_int == coid));
     CHECK_EQ(first.value.sival_long, first.value.sival_int);
     qnx_check_empty(chid); /* none for what was detached before */
     CHECK_ERRNO(MsgSend(coid, "x", 1, NULL, 0), EBADF);

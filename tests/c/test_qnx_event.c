@@ -377,3 +377,62 @@ CASE(delivery_to_a_stopped_client_never_blocks)
     CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
     qnx_join(client);
 }
+
+static void deliver_what_comes(void *argument)
+{
+    struct shared *shared = argument;
+    struct sigevent event;
+    shared->extra = CHECK_SYS(ChannelCreate(0));
+    qnx_count(&shared->step);
+    for (;;) {
+        rcvid_t rcvid = qnx_receive(shared->extra, &event, sizeof event);
+        CHECK_EQ(MsgDeliverEvent(rcvid, &event), 0);
+        CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
+    }
+}
+
+CASE(another_process_cannot_deliver_a_registered_event)
+{
+    struct sigevent event;
+    struct shared *first = qnx_share(4096), *second = qnx_share(4096);
+    int chid = CHECK_SYS(ChannelCreate(0)), self = CHECK_SYS(ConnectAttach(0, 0, chid, _NTO_SIDE_CHANNEL, 0));
+    pid_t servers[2] = {check_fork(deliver_what_comes, first), check_fork(deliver_what_comes, second)};
+    qnx_await(&first->step, 1);
+    qnx_await(&second->step, 1);
+    int right = CHECK_SYS(ConnectAttach(0, servers[0], first->extra, _NTO_SIDE_CHANNEL, 0)),
+        wrong = CHECK_SYS(ConnectAttach(0, servers[1], second->extra, _NTO_SIDE_CHANNEL, 0));
+    SIGEV_PULSE_INIT(&event, self, 10, 5, 1);
+    CHECK_EQ(MsgRegisterEvent(&event, right), 0);
+    CHECK_ERRNO(MsgDeliverEvent(0, &event), EPERM); /* not we ourselves either */
+    CHECK_EQ(MsgSend(wrong, &event, sizeof event, NULL, 0), 0);
+    CHECK_EQ(MsgSend(right, &event, sizeof event, NULL, 0), 0);
+    CHECK_EQ(qnx_receive_pulse(chid).code, 5);
+    delay(20);
+    qnx_check_empty(chid); /* one came, not two */
+    CHECK_EQ(MsgUnregisterEvent(&event), 0);
+    SIGEV_PULSE_INIT(&event, self, 10, 6, 1);
+    CHECK_EQ(MsgRegisterEvent(&event, -1), 0); /* for any server */
+    CHECK_EQ(MsgSend(wrong, &event, sizeof event, NULL, 0), 0);
+    CHECK_EQ(qnx_receive_pulse(chid).code, 6);
+}
+
+static void deliver_to_the_case(int coid, void *argument)
+{
+    struct sigevent event;
+    struct shared *shared = argument;
+    SIGEV_PULSE_INIT(&event, coid, 12, 9, 8);
+    CHECK_EQ(MsgDeliverEvent(0, &event), 0);
+    qnx_await(&shared->step, 1);
+}
+
+QNX_CASE(an_event_may_lead_to_another_process)
+{
+    struct shared *shared = qnx_share(4096);
+    int chid = CHECK_SYS(ChannelCreate(0));
+    struct qnx_client *client = qnx_start(threads, chid, deliver_to_the_case, shared);
+    struct _pulse pulse = qnx_receive_pulse(chid);
+    CHECK_EQ(pulse.code, 9);
+    CHECK_EQ(pulse.value.sival_int, 8);
+    qnx_count(&shared->step);
+    qnx_join(client);
+}

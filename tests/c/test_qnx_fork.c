@@ -175,3 +175,30 @@ CASE(the_connections_of_a_client_stay_its_own)
     CHECK_EQ(byte, 'p');
     qnx_join(client);
 }
+
+static void create_of_each_kind(void *argument)
+{
+    (void)argument;
+    struct sigevent event;
+    timer_t timer;
+    int chid = CHECK_SYS(ChannelCreate(_NTO_CHF_THREAD_DEATH | _NTO_CHF_COID_DISCONNECT));
+    int coid = CHECK_SYS(ConnectAttach(0, 0, chid, 0, 0));
+    CHECK_EQ(coid, 3); /* numbers begin anew, too */
+    SIGEV_PULSE_INIT(&event, coid, 10, 1, 44);
+    CHECK_SYS(timer_create(CLOCK_MONOTONIC, &event, &timer));
+    CHECK_SYS(timer_settime(timer, 0, &(struct itimerspec){{0, 0}, {0, 1000000}}, NULL));
+    CHECK_EQ(qnx_receive_pulse(chid).value.sival_int, 44);
+}
+
+CASE(a_child_may_have_what_a_process_has_once)
+{
+    struct sigevent event;
+    timer_t timer;
+    int chid = CHECK_SYS(ChannelCreate(_NTO_CHF_THREAD_DEATH | _NTO_CHF_COID_DISCONNECT));
+    int coid = CHECK_SYS(ConnectAttach(0, 0, chid, 0, 0));
+    SIGEV_PULSE_INIT(&event, coid, 10, 1, 43);
+    CHECK_SYS(timer_create(CLOCK_MONOTONIC, &event, &timer));
+    check_join(check_fork(create_of_each_kind, NULL));
+    CHECK_SYS(timer_settime(timer, 0, &(struct itimerspec){{0, 0}, {0, 1000000}}, NULL));
+    CHECK_EQ(qnx_receive_pulse(chid).value.sival_int, 43);
+}

@@ -1,4 +1,7 @@
-/* QNX under hardship: stopped clients, descriptors and mappings that must come back, absurd sizes, other users, ids used while they end. */
+/*
+ * QNX under hardship: stopped clients, descriptors and mappings that must come back, absurd sizes, other users, ids
+ * used while they end.
+ */
 #include "qnx_support.h"
 
 #include <dirent.h>
@@ -168,7 +171,8 @@ CASE_LIMIT(what_a_stopped_client_sends_is_read_when_it_goes_on, 30)
 
 /* ---- Absurd sizes ---- */
 
-static const size_t absurd[] = {0, 1, INT32_MAX, (size_t)INT32_MAX + 1, UINT32_MAX, (size_t)UINT32_MAX + 1, SSIZE_MAX, (size_t)SSIZE_MAX + 1, SIZE_MAX};
+static const size_t absurd[] = {0, 1, INT32_MAX, (size_t)INT32_MAX + 1, UINT32_MAX, (size_t)UINT32_MAX + 1, SSIZE_MAX,
+    (size_t)SSIZE_MAX + 1, SIZE_MAX};
 
 static void send_absurd_sizes(int coid, void *argument)
 {

@@ -38,7 +38,8 @@ CASE(a_name_leads_to_its_channel)
     name_attach_t *attached = name_attach(NULL, shared->name, 0);
     CHECK(attached != NULL);
     pid_t client = check_fork(open_and_send, shared);
-    rcvid_t rcvid = qnx_receive(attached->chid, buffer, sizeof buffer); /* nothing is sent on open: this is the message */
+    /* nothing is sent on open: this is the message */
+    rcvid_t rcvid = qnx_receive(attached->chid, buffer, sizeof buffer);
     CHECK_STR_EQ(buffer, "hello");
     CHECK_EQ(MsgReply(rcvid, 5, NULL, 0), 0);
     check_join(client);

@@ -81,7 +81,8 @@ CASE(rcvids_that_never_were)
 {
     char byte = 0;
     struct _msg_info info;
-    long none[] = {0, -1, 1, 77, 1 << 19, (5L << 19) + 3, INT32_MAX, INT32_MIN, 1L << 31, 1L << 40, INT64_MAX, INT64_MIN};
+    long none[] = {0, -1, 1, 77, 1 << 19, (5L << 19) + 3, INT32_MAX, INT32_MIN, 1L << 31, 1L << 40, INT64_MAX,
+        INT64_MIN};
     CHECK_SYS(ChannelCreate(0));
     for (unsigned i = 0; i < sizeof none / sizeof *none; i++) {
         CHECK_ERRNO(MsgReply(none[i], 0, &byte, 1), ESRCH);
@@ -112,7 +113,8 @@ static void send_for_errors(int coid, void *argument)
 
 QNX_CASE(msgerror_gives_the_client_that_error)
 {
-    static int errors[] = {EIO, EPERM, EOK, ENOSYS, ESRCH, EBADF, ETIMEDOUT, EINTR, ECANCELED, ESRVRFAULT, ENOREMOTE, 4095, -1};
+    static int errors[] = {EIO, EPERM, EOK, ENOSYS, ESRCH, EBADF, ETIMEDOUT, EINTR, ECANCELED, ESRVRFAULT, ENOREMOTE,
+        4095, -1};
     char byte;
     int chid = CHECK_SYS(ChannelCreate(0));
     /* ECANCELED and EINTR too come from the server here, not from a signal. */

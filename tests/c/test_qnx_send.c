@@ -30,7 +30,8 @@ QNX_CASE(send_returns_the_status_verbatim)
     qnx_join(client);
 }
 
-static const size_t sizes[] = {0, 1, 7, 8, 40, 41, 56, 64, 255, 4096, 16383, 16384, 16385, 65536, 70001, 262144, 262145, 1 << 20, (5 << 20) + 13};
+static const size_t sizes[] = {0, 1, 7, 8, 40, 41, 56, 64, 255, 4096, 16383, 16384, 16385, 65536, 70001, 262144,
+    262145, 1 << 20, (5 << 20) + 13};
 #define SIZES (sizeof sizes / sizeof *sizes)
 
 static void send_sizes(int coid, void *argument)
@@ -218,7 +219,8 @@ QNX_CASE(lengths_that_overflow_are_told)
 CASE(send_on_what_is_no_connection)
 {
     char byte = 0;
-    int none[] = {-1, 0, 3, 77, 16384, 1 << 29, _NTO_SIDE_CHANNEL, _NTO_SIDE_CHANNEL + 5, _NTO_SIDE_CHANNEL + 16384, INT32_MAX, INT32_MIN};
+    int none[] = {-1, 0, 3, 77, 16384, 1 << 29, _NTO_SIDE_CHANNEL, _NTO_SIDE_CHANNEL + 5, _NTO_SIDE_CHANNEL + 16384,
+        INT32_MAX, INT32_MIN};
     for (unsigned i = 0; i < sizeof none / sizeof *none; i++) {
         CHECK_ERRNO(MsgSend(none[i], &byte, 1, NULL, 0), EBADF);
         errno = 4321;

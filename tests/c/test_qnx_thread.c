@@ -1,4 +1,7 @@
-/* QNX: threads: cancellation points, pthread_create(NULL, ...), priorities, ThreadCtl, several receivers of one channel. */
+/*
+ * QNX: threads: cancellation points, pthread_create(NULL, ...), priorities, ThreadCtl, several receivers of one
+ * channel.
+ */
 #include "qnx_support.h"
 
 #include <pthread.h>

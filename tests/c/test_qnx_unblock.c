@@ -1,4 +1,7 @@
-/* QNX: a client that does not want to wait any longer, by a timeout or a signal, SEND- and REPLY-blocked, with and without _NTO_CHF_UNBLOCK. */
+/*
+ * QNX: a client that does not want to wait any longer, by a timeout or a signal, SEND- and REPLY-blocked, with and
+ * without _NTO_CHF_UNBLOCK.
+ */
 #include "qnx_support.h"
 
 #include <pthread.h>

@@ -13,7 +13,8 @@ int main(void)
         return 77;
     }
     for (unsigned i = 0; i < sizeof standards / sizeof *standards; i++) {
-        snprintf(command, sizeof command, "g++ -std=%s -Wall -Wextra -Werror -Iinclude -c -o /dev/null tests/source/qnx_program.cc",
+        snprintf(command, sizeof command,
+            "g++ -std=%s -Wall -Wextra -Werror -Iinclude -c -o /dev/null tests/source/qnx_program.cc",
                  standards[i]);
         if (system(command) != 0) return EXIT_FAILURE;
     }

@@ -1,6 +1,6 @@
 /*
- * A program as it is written for QNX, with nothing of Linux in it: a server that has a name and a client that opens it. The parent
- * serves, the child asks.
+ * A program as it is written for QNX, with nothing of Linux in it: a server that has a name and a client that opens
+ * it. The parent serves, the child asks.
  */
 #include <errno.h>
 #include <stdio.h>

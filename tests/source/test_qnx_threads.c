@@ -1,5 +1,6 @@
 /*
- * A program as it is written for QNX: a pool of threads receives on one channel; parts, MsgRead and MsgWrite; events delivered later.
+ * A program as it is written for QNX: a pool of threads receives on one channel; parts, MsgRead and MsgWrite; events
+ * delivered later.
  */
 #include <errno.h>
 #include <pthread.h>

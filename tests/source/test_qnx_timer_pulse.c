@@ -1,5 +1,6 @@
 /*
- * A program as it is written for QNX: a timer whose pulses come to the channel the program receives on, and a receive with a timeout.
+ * A program as it is written for QNX: a timer whose pulses come to the channel the program receives on, and a receive
+ * with a timeout.
  */
 #include <errno.h>
 #include <signal.h>

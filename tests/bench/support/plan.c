@@ -8,7 +8,7 @@
 
 const size_t plan_sizes[PLAN_SIZES] = {8, 64, 4096, 65536, 1048576};
 
-enum { SMALL = 1, SMALL_AND_PAGE = 1 | 4, ALL_SIZES = 31, LARGEST = BENCH_LARGEST };
+enum { SMALL = 1, SMALL_AND_PAGE = 1 | 4, ALL_SIZES = 31, LARGEST = BENCH_LARGEST, PACKET = 65536 };
 
 const struct entry plan_entries[] = {
     {"cacheline", "cache line (the limit)", C("cacheline"), C("cacheline"), KIND_TWO, 0, 8, 8, true, true},
@@ -22,6 +22,9 @@ const struct entry plan_entries[] = {
      false},
     {"ours-c-java", "ours C server, Java client", C("qnx"), JAVA("qnx"), KIND_SINGLE | KIND_PACED, 0, 8, LARGEST, true,
      false},
+    {"mm-raw", "sendmsg and recvmsg", C("sendmsg"), C("sendmsg"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
+    {"mm-c-c", "ours C-C, mmlib", C("mm"), C("mm"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
+    {"mm-java-java", "ours Java-Java, mmlib", JAVA("mm"), JAVA("mm"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
     {"jdk", "JDK Unix SocketChannel", JAVA("jdk"), JAVA("jdk"), KIND_SINGLE | KIND_PACED, KIND_CLIENTS, 8, LARGEST,
      false, false},
     {"aeron", "Aeron IPC", JAVA("aeron"), JAVA("aeron"), KIND_SINGLE, 0, 8, LARGEST, true, true},

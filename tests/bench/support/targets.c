@@ -127,12 +127,32 @@ static void idle(struct judging *j)
     }
 }
 
+static void mmlib(struct judging *j)
+{
+    static const struct {
+        int size;
+        const char *name;
+    } cases[] = {{B8, "8 B"}, {KIB4, "4 KiB"}, {KIB64, "64 KiB"}};
+    char what[96];
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(what, sizeof what, "mmlib C-C / sendmsg: %s, one CPU", cases[i].name);
+        add(j, what, ratio("one", cases[i].size, "mm-c-c", "mm-raw", FIELD_BATCH), false, 1.03, NO_AIM, "");
+        snprintf(what, sizeof what, "mmlib Java-Java / sendmsg: %s, one CPU", cases[i].name);
+        add(j, what, ratio("one", cases[i].size, "mm-java-java", "mm-raw", FIELD_BATCH), false, 1.15, NO_AIM, "");
+    }
+    /* Not in the first case, in which the JVM compiles. */
+    const struct result *r = find("one", KIB4, "mm-java-java");
+    add(j, "mmlib Java-Java: Java heap per call", r && r->calls ? results_allocated_per_call(r) : RESULTS_NONE, false,
+        0.005, NO_AIM, " B");
+}
+
 int targets_judge(struct target targets[TARGETS_MOST])
 {
     struct judging j = {.targets = targets};
     one_client(&j);
     many(&j);
     java(&j);
+    mmlib(&j);
     idle(&j);
     return j.count;
 }

@@ -72,7 +72,8 @@ void fluke_run(bool threads, void (*server)(fluke_pset_t *), void (*client)(fluk
 
 void fluke_reach(unsigned step)
 {
-    atomic_store(&fluke_world->step, step);
+    unsigned now = atomic_load(&fluke_world->step);
+    while (now < step && !atomic_compare_exchange_weak(&fluke_world->step, &now, step)) {}
     syscall(SYS_futex, &fluke_world->step, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 

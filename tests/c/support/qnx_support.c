@@ -1,17 +1,13 @@
 /* qnx_support: see qnx_support.h. */
 #include "qnx_support.h"
 
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "core/inspect.h"
-#include "core/node.h"
+#include "core/thread.h"
 
 struct qnx_client {
     bool is_thread;
@@ -41,7 +37,8 @@ struct qnx_client *qnx_start(bool threads, int chid, void (*run)(int, void *), v
 {
     struct qnx_client *client = calloc(1, sizeof *client);
     CHECK(client != NULL);
-    *client = (struct qnx_client){.is_thread = threads, .chid = chid, .server = getpid(), .pid = getpid(), .run = run, .argument = argument};
+    *client = (struct qnx_client){.is_thread = threads, .chid = chid, .server = getpid(), .pid = getpid(), .run = run,
+        .argument = argument};
     if (threads) CHECK_EQ(pthread_create(&client->thread, NULL, run_thread, client), 0);
     else client->pid = check_fork(run_process, client);
     return client;
@@ -77,38 +74,29 @@ void qnx_await(_Atomic unsigned *word, unsigned value)
 
 static void pause_a_little(void) { nanosleep(&(struct timespec){0, 200000}, NULL); }
 
-/* Counts the sleepers of a process as any other process sees them. */
-static unsigned blocked(pid_t process, enum tpy_blocked state, pid_t partner, int port)
+/* Counts the blocked threads of a process, as any other process sees them. */
+static unsigned blocked(pid_t process, bool sending, pid_t partner, int port)
 {
-    char path[4096], directory[4000];
-    struct stat space;
+    static __thread struct tpy_thread_state states[256];
     unsigned count = 0;
-    CHECK_EQ(tpy_node_directory(geteuid(), directory, sizeof directory), 0);
-    CHECK_EQ(stat("/proc/self/ns/pid", &space), 0);
-    snprintf(path, sizeof path, "%s/%d.%lu.state", directory, process, (unsigned long)space.st_ino);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0; /* it has not begun */
-    if (lseek(fd, 0, SEEK_END) >= (off_t)sizeof(struct tpy_inspect)) {
-        const struct tpy_inspect *table = mmap(NULL, sizeof *table, PROT_READ, MAP_SHARED, fd, 0);
-        CHECK(table != MAP_FAILED);
-        for (unsigned i = 1; i < 256; i++) {
-            const volatile struct tpy_inspect_thread *thread = &table->thread[i];
-            if (thread->state == state && thread->port == (uint32_t)port && (partner == 0 || thread->partner == (uint32_t)partner)) count++;
-        }
-        munmap((void *)table, sizeof *table);
+    int found = tpy_threads_of(process, states, 256);
+    CHECK_LE(found, 256);
+    for (int i = 0; i < found; i++) {
+        bool sends = states[i].state == TPY_STATE_SEND || states[i].state == TPY_STATE_REPLY;
+        if (states[i].state != TPY_STATE_READY && sends == sending && states[i].port == port &&
+                (partner == 0 || states[i].partner == partner)) count++;
     }
-    close(fd);
     return count;
 }
 
 void qnx_await_senders(pid_t client, pid_t server, int chid, unsigned count)
 {
-    while (blocked(client, TPY_BLOCKED_OFFER, server, chid) < count) pause_a_little();
+    while (blocked(client, true, server, chid) < count) pause_a_little();
 }
 
 void qnx_await_receivers(pid_t server, int chid, unsigned count)
 {
-    while (blocked(server, TPY_BLOCKED_RECEIVE, 0, chid) < count) pause_a_little();
+    while (blocked(server, false, 0, chid) < count) pause_a_little();
 }
 
 void qnx_fill(void *memory, size_t size, unsigned seed)

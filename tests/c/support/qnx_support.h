@@ -1,6 +1,7 @@
 /*
- * qnx_support: what the tests of the QNX gate share. A case is a server; its clients are threads of the same process or processes of
- * their own, and QNX_CASE runs the same body both ways. Words in shared memory tell either side how far the other has come.
+ * qnx_support: what the tests of the QNX gate share. A case is a server; its clients are threads of the same process
+ * or processes of their own, and QNX_CASE runs the same body both ways. Words in shared memory tell either side how
+ * far the other has come.
  */
 #ifndef QNX_SUPPORT_H
 #define QNX_SUPPORT_H

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -126,15 +127,19 @@ class InterruptTest {
 
     @Test
     void anInterruptEndsOneCallOnly() throws Exception {
+        CountDownLatch ended = new CountDownLatch(1);
         Background receiver = Background.platform(() -> {
             assertThrows(InterruptedCallException.class, () -> channel.receive());
             assertTrue(Thread.interrupted());
+            ended.countDown();
             Message message = new Message(64);
             channel.receive(message);
             message.reply(7);
         });
         receiver.awaitBlocked();
         receiver.thread().interrupt();
+        // Sent before, the message could still have come to the first call.
+        assertTrue(ended.await(Blocked.LIMIT.toSeconds(), TimeUnit.SECONDS));
         assertEquals(7, connection.send(new byte[1], 1).status());
         receiver.endWell();
     }
@@ -228,7 +233,7 @@ class InterruptTest {
             // All of them wait; if they held their carriers, this one would never run.
             CountDownLatch ran = new CountDownLatch(1);
             Background.virtual(ran::countDown);
-            assertTrue(ran.await(20, java.util.concurrent.TimeUnit.SECONDS), "the carriers are held up");
+            assertTrue(ran.await(20, TimeUnit.SECONDS), "the carriers are held up");
         }
         for (Background receiver : receivers) {
             assertEquals(Errno.ESRCH, receiver.endErrno());

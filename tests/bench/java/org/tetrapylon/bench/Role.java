@@ -25,7 +25,8 @@ public final class Role {
 
     /** By name. A class that was not compiled, because what it needs is absent, is not listed. */
     private static final Map<String, String> CONTENDERS =
-            new TreeMap<>(Map.of("jdk", "JdkContender", "aeron", "AeronContender", "qnx", "QnxContender"));
+            new TreeMap<>(Map.of("jdk", "JdkContender", "aeron", "AeronContender", "qnx", "QnxContender",
+                    "mm", "MmContender"));
 
     private static final PrintStream OUT = System.out;
 

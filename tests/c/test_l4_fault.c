@@ -1,0 +1,216 @@
+/*
+ * L4: pages that do not come in time, on either side and in either direction; l4_thread_ex_regs in the middle of a transfer; bad addresses.
+ */
+#include "l4_support.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define SHORT L4_IPC_SHORT_MSG
+#define SIZE 16384ul
+#define PF_SHORT 8 /* 4^7 us: 16 ms */
+#define SEED 6
+#define NO_MEMORY 0x100000ul /* nobody maps anything there unasked */
+
+typedef L4_BUFFER(2, 1) buffer_t;
+
+enum act { NOTHING, PROVIDE, CANCEL_SENDER, CANCEL_RECEIVER };
+
+/* A string on its way; the pages of one of its ends are not there. */
+struct course {
+    bool answer;       /* the string is the answer to a call */
+    bool at_receiver;  /* whose pages are missing */
+    bool bad;          /* there is no memory at all */
+    unsigned snd_fault, rcv_fault; /* page-fault times: of the sender, of the receiver */
+    enum act act;      /* of a third thread, where the pages are, once both are in the transfer */
+    int theirs, ours;  /* the codes at the sender and at the receiver */
+};
+
+struct shared {
+    struct course course;
+    l4_threadid_t receiver, sender;
+    _Atomic unsigned sender_in, receiver_in;
+};
+
+/* Who has the missing pages provides them; whoever is to be cancelled is so by a thread of its own task. */
+struct helper {
+    struct shared *shared;
+    struct l4_pages pages;
+    bool at_receiver;
+};
+
+static void settle(void) { nanosleep(&(struct timespec){0, 30000000}, NULL); }
+
+static void *help(void *argument)
+{
+    struct helper *helper = argument;
+    struct shared *it = helper->shared;
+    l4_await(&it->sender_in, 1);
+    l4_await(&it->receiver_in, 1);
+    settle(); /* nothing tells that a transfer waits for a page; acting too early still ends the same way */
+    if (it->course.act == PROVIDE && helper->pages.at && it->course.at_receiver == helper->at_receiver) l4_pages_provide(&helper->pages, SEED);
+    if (it->course.act == (helper->at_receiver ? CANCEL_RECEIVER : CANCEL_SENDER))
+        l4_thread_ex_regs(helper->at_receiver ? it->receiver : it->sender, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL);
+    return NULL;
+}
+
+static struct helper *start_helper(struct shared *it, bool at_receiver, pthread_t *thread)
+{
+    struct helper *helper = calloc(1, sizeof *helper);
+    CHECK(helper != NULL);
+    *helper = (struct helper){.shared = it, .at_receiver = at_receiver};
+    if (it->course.at_receiver == at_receiver && !it->course.bad) helper->pages = l4_pages_withheld(SIZE);
+    CHECK_EQ(pthread_create(thread, NULL, help, helper), 0);
+    return helper;
+}
+
+static char *string_of(const struct course *course, const struct helper *helper, bool at_receiver)
+{
+    if (course->at_receiver != at_receiver) {
+        char *plain = malloc(SIZE);
+        l4_fill(plain, SIZE, SEED);
+        return plain;
+    }
+    if (!course->bad) return helper->pages.at;
+    return (char *)NO_MEMORY;
+}
+
+static void run_sender(l4_threadid_t boss, void *argument)
+{
+    struct shared *it = argument;
+    pthread_t thread;
+    struct helper *helper = start_helper(it, false, &thread);
+    buffer_t out = {.size_dope = L4_IPC_DOPE(2, 1), .send_dope = L4_IPC_DOPE(2, 1)};
+    l4_umword_t one, two;
+    l4_msgdope_t result;
+    out.string[0] = (l4_strdope_t){.snd_size = SIZE, .snd_str = (l4_umword_t)string_of(&it->course, helper, false)};
+    it->sender = l4_myself();
+    l4_timeout_t timeout = L4_IPC_TIMEOUT(0, 0, 0, 0, it->course.snd_fault, 0);
+    if (it->course.answer) {
+        CHECK_EQ(l4_ipc_receive(boss, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
+        timeout.to.snd_exp = 1;
+    }
+    l4_count(&it->sender_in);
+    CHECK_EQ(l4_ipc_send(boss, &out, 1, 2, timeout, &result), it->course.theirs);
+    CHECK_EQ(result.raw, (l4_umword_t)it->course.theirs);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    /* The end of the thread would be another reason for the receiver to fail. */
+    l4_await(&it->receiver_in, 2);
+}
+
+static void run(bool threads, struct course course)
+{
+    struct shared *it = l4_share(sizeof *it);
+    pthread_t thread;
+    it->course = course;
+    it->receiver = l4_myself();
+    struct helper *helper = start_helper(it, true, &thread);
+    struct l4_partner *partner = l4_start(threads, run_sender, it);
+    buffer_t in = {.size_dope = L4_IPC_DOPE(2, 1)};
+    l4_umword_t one = 0, two = 0;
+    l4_msgdope_t result;
+    char *string = string_of(&course, helper, true);
+    in.string[0] = (l4_strdope_t){.rcv_size = SIZE, .rcv_str = (l4_umword_t)string};
+    l4_timeout_t timeout = L4_IPC_TIMEOUT(0, 0, 0, 0, 0, course.rcv_fault);
+    l4_count(&it->receiver_in);
+    int code = course.answer ? l4_ipc_call(l4_id(partner), SHORT, 0, 0, &in, &one, &two, timeout, &result)
+                             : l4_ipc_receive(l4_id(partner), &in, &one, &two, timeout, &result);
+    CHECK_EQ(code, course.ours);
+    if (code == 0) {
+        CHECK_EQ(result.raw, L4_IPC_DOPE(2, 1).raw);
+        l4_check_filled(string, SIZE, SEED);
+    } else CHECK_EQ(result.raw, (l4_umword_t)course.ours);
+    l4_count(&it->receiver_in);
+    l4_join(partner);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    /* Both can go on. */
+    CHECK_EQ(l4_ipc_wait(NULL, SHORT, &one, &two, L4_IPC_RECV_TIMEOUT_0, NULL), L4_IPC_RETIMEOUT);
+}
+
+static void both_ways(bool threads, struct course course)
+{
+    run(threads, course);
+    course.answer = true;
+    run(threads, course);
+}
+
+L4_CASE(a_fault_of_the_receiver_is_bounded_by_the_senders_time)
+{
+    both_ways(threads, (struct course){.at_receiver = true, .snd_fault = PF_SHORT, .theirs = L4_IPC_SESNDPFTO, .ours = L4_IPC_RESNDPFTO});
+    both_ways(threads, (struct course){.at_receiver = true, .snd_fault = 15, .theirs = L4_IPC_SESNDPFTO, .ours = L4_IPC_RESNDPFTO});
+}
+
+L4_CASE(a_fault_of_the_sender_is_bounded_by_the_receivers_time)
+{
+    both_ways(threads, (struct course){.rcv_fault = PF_SHORT, .theirs = L4_IPC_SERCVPFTO, .ours = L4_IPC_RERCVPFTO});
+    both_ways(threads, (struct course){.rcv_fault = 15, .theirs = L4_IPC_SERCVPFTO, .ours = L4_IPC_RERCVPFTO});
+}
+
+L4_CASE(pages_that_come_in_time_are_waited_for)
+{
+    both_ways(threads, (struct course){.at_receiver = true, .act = PROVIDE});
+    both_ways(threads, (struct course){.act = PROVIDE});
+    /* The other side's own time does not count. */
+    both_ways(threads, (struct course){.at_receiver = true, .rcv_fault = 15, .act = PROVIDE});
+    both_ways(threads, (struct course){.snd_fault = 15, .act = PROVIDE});
+}
+
+L4_CASE(a_cancel_of_either_aborts_the_transfer_for_both)
+{
+    const int theirs = L4_IPC_SEABORTED, ours = L4_IPC_REABORTED;
+    run(threads, (struct course){.at_receiver = true, .act = CANCEL_RECEIVER, .theirs = theirs, .ours = ours});
+    run(threads, (struct course){.at_receiver = true, .act = CANCEL_SENDER, .theirs = theirs, .ours = ours});
+    run(threads, (struct course){.act = CANCEL_RECEIVER, .theirs = theirs, .ours = ours});
+    run(threads, (struct course){.act = CANCEL_SENDER, .theirs = theirs, .ours = ours});
+}
+
+L4_CASE(a_cancel_aborts_an_answer_too)
+{
+    const int theirs = L4_IPC_SEABORTED, ours = L4_IPC_REABORTED;
+    run(threads, (struct course){.answer = true, .at_receiver = true, .act = CANCEL_RECEIVER, .theirs = theirs, .ours = ours});
+    run(threads, (struct course){.answer = true, .at_receiver = true, .act = CANCEL_SENDER, .theirs = theirs, .ours = ours});
+    run(threads, (struct course){.answer = true, .act = CANCEL_SENDER, .theirs = theirs, .ours = ours});
+}
+
+L4_CASE(addresses_without_memory_are_faults_that_nobody_resolves)
+{
+    both_ways(threads, (struct course){.bad = true, .at_receiver = true, .theirs = L4_IPC_SESNDPFTO, .ours = L4_IPC_RESNDPFTO});
+    both_ways(threads, (struct course){.bad = true, .theirs = L4_IPC_SERCVPFTO, .ours = L4_IPC_RERCVPFTO});
+}
+
+static void wait_a_little(l4_threadid_t boss, void *argument)
+{
+    l4_umword_t one, two;
+    l4_threadid_t src;
+    L4_BUFFER(700, 1) in = {.size_dope = L4_IPC_DOPE(700, 1)};
+    (void)argument, (void)boss;
+    one = 1;
+    while (one != 0) {
+        int code = l4_ipc_wait(&src, &in, &one, &two, L4_IPC_NEVER, NULL);
+        CHECK(code == 0 || code == L4_IPC_RERCVPFTO);
+    }
+}
+
+L4_CASE(bad_descriptors_give_codes)
+{
+    struct l4_partner *partner = l4_start(threads, wait_a_little, NULL);
+    void *const bad[] = {(void *)NO_MEMORY, (void *)0x1000, (void *)-4096l, (void *)0x8000000000000000ul};
+    l4_umword_t one, two;
+    l4_msgdope_t result;
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK_EQ(l4_ipc_send(l4_id(partner), bad[i], 1, 1, L4_IPC_NEVER, &result), L4_IPC_SERCVPFTO);
+        CHECK_EQ(l4_ipc_call(l4_id(partner), SHORT, 1, 1, bad[i], &one, &two, L4_IPC_NEVER, &result), L4_IPC_RESNDPFTO);
+    }
+    /* A head that can be read, words that cannot. */
+    char *edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK_SYS(mprotect(edge + 4096, 4096, PROT_NONE));
+    buffer_t *buffer = (buffer_t *)(edge + 4096 - 24);
+    buffer->size_dope = L4_IPC_DOPE(400, 0);
+    buffer->send_dope = L4_IPC_DOPE(400, 0);
+    CHECK_EQ(l4_ipc_send(l4_id(partner), buffer, 1, 1, L4_IPC_NEVER, &result), L4_IPC_SERCVPFTO);
+    buffer->send_dope = L4_IPC_DOPE(2, 1);
+    CHECK_EQ(l4_ipc_send(l4_id(partner), buffer, 1, 1, L4_IPC_NEVER, &result), L4_IPC_SERCVPFTO);
+    CHECK_EQ(l4_ipc_send(l4_id(partner), SHORT, 0, 0, L4_IPC_NEVER, &result), 0);
+    l4_join(partner);
+}
