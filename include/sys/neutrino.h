@@ -310,8 +310,8 @@ TPY_PUBLIC int MsgInfo(rcvid_t rcvid, struct _msg_info *info);
 TPY_PUBLIC int MsgInfo_r(rcvid_t rcvid, struct _msg_info *info);
 
 /*
- * Takes the priority of a received message, where the process may (see MsgReceive in docs). Returns 0. ESRCH as
- * MsgInfo.
+ * Takes the priority of a received message, as MsgReceive does, in a real-time thread; else does nothing. Returns 0.
+ * ESRCH as MsgInfo.
  */
 TPY_PUBLIC int MsgCurrent(rcvid_t rcvid);
 TPY_PUBLIC int MsgCurrent_r(rcvid_t rcvid);

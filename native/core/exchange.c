@@ -22,7 +22,7 @@ static struct tpy_exchange *_Atomic records; /* TPY_EXCHANGES_MAX, mapped at fir
 static pthread_mutex_t allocating = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t next_record; /* so that records come back late */
 
-uint32_t tpy_exchange_index(const struct tpy_exchange *exchange) { return (uint32_t)(exchange - atomic_load_explicit(&records, memory_order_relaxed)); }
+uint32_t tpy_exchange_index(const struct tpy_exchange *exchange) { return exchange->index; }
 
 struct tpy_exchange *tpy_exchange_at(uint32_t index)
 {
@@ -73,6 +73,7 @@ int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
             if (*fd >= 0) close(*fd);
             break;
         }
+        exchange->index = (uint32_t)(exchange - all);
         next_record = (next_record + step + 1) % TPY_EXCHANGES_MAX;
         exchange->shared = map;
         exchange->sequence = 0;

@@ -51,6 +51,7 @@ struct tpy_exchange {
     struct tpy_client *client;
     struct tpy_link *link;
     uint32_t thread;
+    uint32_t index;       /* of this record */
     uint32_t entry;       /* its place in the port's list */
     uint32_t oneway_seen; /* one-way messages taken from the ring */
     uint32_t oneway_queued;

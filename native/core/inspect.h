@@ -51,7 +51,7 @@ static inline void tpy_inspect_ready(struct tpy_thread *thread)
 static inline void tpy_inspect_gone(struct tpy_thread *thread) { tpy_inspect_own->thread[thread->number].tid = 0; }
 static inline void tpy_inspect_accepted(struct tpy_exchange *exchange)
 {
-    tpy_inspect_own->accepted[tpy_exchange_index(exchange)].sequence = exchange->sequence;
+    tpy_inspect_own->accepted[exchange->index].sequence = exchange->sequence;
 }
 /* Who an exchange belongs to, told once at its binding. */
 void tpy_inspect_bound(struct tpy_exchange *exchange, uint32_t port);

@@ -113,6 +113,8 @@ int tpy_port_create(const struct tpy_port_ops *ops, void *face, uint32_t flags, 
         port->id = candidate;
         next_id = candidate % TPY_PORTS_MAX + 1;
         atomic_store(&tpy_node_page()->ring[candidate], TPY_RING_NO);
+        atomic_store(&tpy_node_page()->waits[candidate].who, TPY_WAITS_NOBODY);
+        port->waits = flags & TPY_PORT_WAITED ? &tpy_node_page()->waits[candidate].who : NULL;
         table[candidate] = port;
     }
     pthread_mutex_unlock(&table_lock);

@@ -45,6 +45,7 @@ struct tpy_port {
     struct tpy_entry *_Atomic entries;
     _Atomic uint32_t entry_count;
     uint32_t entry_capacity;
+    _Atomic uint64_t *waits;          /* our word in the node page with TPY_PORT_WAITED, else NULL */
     uint64_t turn;
     uint64_t collected_at;            /* CLOCK_MONOTONIC ns: a time at which everything posted before had been collected */
     uint64_t occupied[4];             /* priorities with something queued */

@@ -297,23 +297,26 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
 }
 
 /* Hints, so plain stores: a client that offers on a stale one looks again until it is accepted. */
+static uint64_t waited_for(const struct tpy_filter *filter)
+{
+    if (filter->admit || filter->only || filter->kinds || !filter->pid != !filter->thread) return TPY_WAITS_CHOSEN;
+    return filter->pid ? (uint64_t)filter->pid << 32 | filter->thread : TPY_WAITS_ANYBODY;
+}
+
 void tpy_port_expect(struct tpy_port *port, const struct tpy_filter *filter)
 {
-    uint64_t who = TPY_WAITS_ANYBODY;
-    if (filter && (filter->admit || filter->only || filter->kinds || !filter->pid != !filter->thread)) who = TPY_WAITS_CHOSEN;
-    else if (filter && filter->pid) who = (uint64_t)filter->pid << 32 | filter->thread;
-    atomic_store_explicit(&tpy_node_page()->waits[port->id].who, who, memory_order_release);
+    if (port->waits) atomic_store_explicit(port->waits, filter ? waited_for(filter) : TPY_WAITS_ANYBODY, memory_order_release);
 }
 
 void tpy_port_unexpect(struct tpy_port *port)
 {
-    atomic_store_explicit(&tpy_node_page()->waits[port->id].who, TPY_WAITS_NOBODY, memory_order_release);
+    if (port->waits) atomic_store_explicit(port->waits, TPY_WAITS_NOBODY, memory_order_release);
 }
 
 /* Gives the lock and the uses taken by `waits`. */
 static int done(struct tpy_port *port, unsigned waits, int result)
 {
-    if (port->flags & TPY_PORT_WAITED) tpy_port_unexpect(port);
+    tpy_port_unexpect(port);
     leave(port);
     bool last = false;
     if (waits > 0) {
@@ -420,7 +423,7 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     struct iovec own[TPY_PARTS_OWN];
     /* A list that cannot be read, or sums up to nonsense, is the receiver's fault; it is said when there is something to put there. */
     bool bad = tpy_iov_take(&parts, count, own) != 0 || tpy_iov_length(parts, count, &size) != 0;
-    if (port->flags & TPY_PORT_WAITED) tpy_port_expect(port, filter);
+    tpy_port_expect(port, filter);
     tpy_lock_take(&port->lock);
     for (;;) {
         uint32_t events = tpy_thread_events(thread);

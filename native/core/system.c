@@ -87,7 +87,7 @@ int tpy_futex_wait_any(const struct tpy_wait_word *words, unsigned count, int64_
     return result < 0 ? -errno : 0;
 }
 
-uint8_t tpy_cpu(void) { return (uint8_t)sched_getcpu(); }
+uint8_t tpy_cpu_asked(void) { return (uint8_t)sched_getcpu(); }
 
 int tpy_cpus_allowed(void)
 {

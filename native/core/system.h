@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -39,8 +40,16 @@ struct tpy_wait_word {
 int tpy_futex_wait_any(const struct tpy_wait_word *words, unsigned count, int64_t deadline);
 bool tpy_have_waitv(void);
 
-/* The CPU this thread runs on (about 1 ns), modulo 256. */
-uint8_t tpy_cpu(void);
+/* The CPU this thread runs on, modulo 256: one load where the C library registered restartable sequences (glibc from 2.35 on). */
+uint8_t tpy_cpu_asked(void);
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+static inline uint8_t tpy_cpu(void)
+{
+    if (TPY_LIKELY(&__rseq_size != NULL && __rseq_size != 0)) /* cpu_id is the second word of the kernel's structure */
+        return (uint8_t)*(volatile uint32_t *)((char *)__builtin_thread_pointer() + __rseq_offset + 4);
+    return tpy_cpu_asked();
+}
 /* How many CPUs this thread may use; looked at again every now and then. */
 int tpy_cpus_allowed(void);
 

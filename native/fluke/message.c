@@ -10,14 +10,6 @@
 #include "fluke/object.h"
 
 #define WORD 4u
-#define WORDS_MAX (UINT64_C(1) << 34) /* a message: 64 GiB; fits into a mark */
-
-static fluke_error_t check_buffer(const fluke_ipc_buffer_t *buffer, uint64_t *words)
-{
-    if (TPY_UNLIKELY((uintptr_t)buffer->buf % WORD != 0)) return FLUKE_INSANITY_BUFFER_UNALIGNED;
-    if (TPY_UNLIKELY(buffer->words > WORDS_MAX || (*words += buffer->words) > WORDS_MAX)) return FLUKE_INSANITY_BAD_BUFFER;
-    return FLUKE_SUCCESS;
-}
 
 static fluke_error_t check_table(const fluke_ipc_buffer_t *table, size_t count, uint64_t *words)
 {
@@ -25,7 +17,8 @@ static fluke_error_t check_table(const fluke_ipc_buffer_t *table, size_t count, 
     for (size_t i = 0; i < count && error == FLUKE_SUCCESS; i++) {
         fluke_ipc_buffer_t buffer;
         if (tpy_copy(&buffer, &table[i], sizeof buffer) != 0) return FLUKE_INSANITY_BAD_BUFFER;
-        error = check_buffer(&buffer, words);
+        error = tpy_fluke_check_buffer(&buffer);
+        if (error == FLUKE_SUCCESS && (*words += buffer.words) > TPY_FLUKE_WORDS_MAX) error = FLUKE_INSANITY_BAD_BUFFER;
     }
     return error;
 }
@@ -41,25 +34,17 @@ static fluke_error_t check_refs(fluke_ref_t *const *table, size_t count)
     return error;
 }
 
-fluke_error_t tpy_fluke_load(fluke_ipc_params_t *params, struct tpy_fluke_cargo *cargo)
+fluke_error_t tpy_fluke_load_tables(fluke_ipc_params_t *params, struct tpy_fluke_cargo *cargo)
 {
-    cargo->params = params;
-    cargo->words = cargo->sent = 0;
-    cargo->refs = params->send_ref_count;
-    cargo->refs_sent = 0;
-    fluke_error_t error = check_buffer(&params->send_buf, &cargo->words);
-    if (TPY_UNLIKELY(error == FLUKE_SUCCESS && params->send_buf_count > 0)) error = check_table(params->send_buf_tab, params->send_buf_count, &cargo->words);
-    if (TPY_UNLIKELY(error == FLUKE_SUCCESS && params->send_ref_count > 0)) error = check_refs(params->send_ref_tab, params->send_ref_count);
-    return error;
+    fluke_error_t error = check_table(params->send_buf_tab, params->send_buf_count, &cargo->words);
+    return error == FLUKE_SUCCESS ? check_refs(params->send_ref_tab, params->send_ref_count) : error;
 }
 
-fluke_error_t tpy_fluke_check_room(const fluke_ipc_params_t *params)
+fluke_error_t tpy_fluke_check_tables(const fluke_ipc_params_t *params)
 {
-    uint64_t words = 0;
-    fluke_error_t error = check_buffer(&params->recv_buf, &words);
-    if (TPY_UNLIKELY(error == FLUKE_SUCCESS && params->recv_buf_count > 0)) error = check_table(params->recv_buf_tab, params->recv_buf_count, &words);
-    if (TPY_UNLIKELY(error == FLUKE_SUCCESS && params->recv_ref_count > 0)) error = check_refs(params->recv_ref_tab, params->recv_ref_count);
-    return error;
+    uint64_t words = params->recv_buf.words;
+    fluke_error_t error = check_table(params->recv_buf_tab, params->recv_buf_count, &words);
+    return error == FLUKE_SUCCESS ? check_refs(params->recv_ref_tab, params->recv_ref_count) : error;
 }
 
 static bool fits(struct tpy_fluke_parts *parts, size_t count)
@@ -81,7 +66,7 @@ static fluke_ipc_buffer_t entry(const fluke_ipc_buffer_t *table, size_t i)
     return buffer;
 }
 
-int tpy_fluke_send_parts(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, uint64_t most, const struct iovec **parts)
+int tpy_fluke_send_table(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, uint64_t most, const struct iovec **parts)
 {
     const fluke_ipc_params_t *params = cargo->params;
     uint64_t skip = cargo->sent, left = cargo->words - cargo->sent;
@@ -103,7 +88,7 @@ int tpy_fluke_send_parts(struct fluke_thread *thread, const struct tpy_fluke_car
     return (int)count;
 }
 
-int tpy_fluke_receive_parts(struct fluke_thread *thread, const fluke_ipc_params_t *params, const struct iovec **parts, uint64_t *words)
+int tpy_fluke_receive_table(struct fluke_thread *thread, const fluke_ipc_params_t *params, const struct iovec **parts, uint64_t *words)
 {
     if (!fits(&thread->in, params->recv_buf_count + 1)) return -1;
     size_t count = 0;
@@ -139,7 +124,7 @@ static void advance(fluke_ipc_buffer_t *buffer, fluke_ipc_buffer_t **table, size
     buffer->words -= words;
 }
 
-void tpy_fluke_received(fluke_ipc_params_t *params, uint64_t words)
+void tpy_fluke_received_table(fluke_ipc_params_t *params, uint64_t words)
 {
     advance(&params->recv_buf, &params->recv_buf_tab, &params->recv_buf_count, words);
 }

@@ -44,18 +44,70 @@ struct tpy_fluke_cargo {
     size_t refs, refs_sent;
 };
 
-/* Checks the send fields and measures them. FLUKE_SUCCESS or an insanity. */
-fluke_error_t tpy_fluke_load(fluke_ipc_params_t *params, struct tpy_fluke_cargo *cargo);
-/* Checks the receive fields. */
-fluke_error_t tpy_fluke_check_room(const fluke_ipc_params_t *params);
+#define TPY_FLUKE_WORDS_MAX (UINT64_C(1) << 34) /* a message: 64 GiB; fits into a mark */
 
-/* The words not yet sent, at most `most` of them, as parts in thread->out; returns how many parts, or -1 no memory. */
-int tpy_fluke_send_parts(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, uint64_t most, const struct iovec **parts);
-/* The receive buffers as parts in thread->in, and their words. */
-int tpy_fluke_receive_parts(struct fluke_thread *thread, const fluke_ipc_params_t *params, const struct iovec **parts, uint64_t *words);
+/* The general forms of what follows: with tables and references (message.c). */
+fluke_error_t tpy_fluke_load_tables(fluke_ipc_params_t *params, struct tpy_fluke_cargo *cargo);
+fluke_error_t tpy_fluke_check_tables(const fluke_ipc_params_t *params);
+int tpy_fluke_send_table(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, uint64_t most, const struct iovec **parts);
+int tpy_fluke_receive_table(struct fluke_thread *thread, const fluke_ipc_params_t *params, const struct iovec **parts, uint64_t *words);
+
+static inline fluke_error_t tpy_fluke_check_buffer(const fluke_ipc_buffer_t *buffer)
+{
+    if (TPY_UNLIKELY((uintptr_t)buffer->buf & 3)) return FLUKE_INSANITY_BUFFER_UNALIGNED;
+    return TPY_LIKELY(buffer->words <= TPY_FLUKE_WORDS_MAX) ? FLUKE_SUCCESS : FLUKE_INSANITY_BAD_BUFFER;
+}
+
+/* Checks the send fields and measures them. FLUKE_SUCCESS or an insanity. */
+static inline fluke_error_t tpy_fluke_load(fluke_ipc_params_t *params, struct tpy_fluke_cargo *cargo)
+{
+    *cargo = (struct tpy_fluke_cargo){.params = params, .words = params->send_buf.words, .refs = params->send_ref_count};
+    fluke_error_t error = tpy_fluke_check_buffer(&params->send_buf);
+    if (TPY_UNLIKELY((params->send_buf_count | params->send_ref_count) != 0) && error == FLUKE_SUCCESS) error = tpy_fluke_load_tables(params, cargo);
+    return error;
+}
+
+/* Checks the receive fields. */
+static inline fluke_error_t tpy_fluke_check_room(const fluke_ipc_params_t *params)
+{
+    fluke_error_t error = tpy_fluke_check_buffer(&params->recv_buf);
+    if (TPY_UNLIKELY((params->recv_buf_count | params->recv_ref_count) != 0) && error == FLUKE_SUCCESS) error = tpy_fluke_check_tables(params);
+    return error;
+}
+
+/* The words not yet sent, at most `most` of them, as parts that stay until the next call; returns how many parts, or -1 no memory. */
+static inline int tpy_fluke_send_parts(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, uint64_t most, const struct iovec **parts)
+{
+    if (TPY_UNLIKELY(cargo->params->send_buf_count != 0)) return tpy_fluke_send_table(thread, cargo, most, parts);
+    uint64_t left = cargo->words - cargo->sent;
+    thread->only_out = (struct iovec){(char *)cargo->params->send_buf.buf + cargo->sent * 4, (left < most ? left : most) * 4};
+    *parts = &thread->only_out;
+    return 1;
+}
+
+/* The receive buffers as parts, and their words. */
+static inline int tpy_fluke_receive_parts(struct fluke_thread *thread, const fluke_ipc_params_t *params, const struct iovec **parts, uint64_t *words)
+{
+    if (TPY_UNLIKELY(params->recv_buf_count != 0)) return tpy_fluke_receive_table(thread, params, parts, words);
+    *words = params->recv_buf.words;
+    thread->only_in = (struct iovec){params->recv_buf.buf, *words * 4};
+    *parts = &thread->only_in;
+    return 1;
+}
+
+/* Words of room left. */
 uint64_t tpy_fluke_room(const fluke_ipc_params_t *params);
 /* Advances the receive buffers past words that came. */
-void tpy_fluke_received(fluke_ipc_params_t *params, uint64_t words);
+void tpy_fluke_received_table(fluke_ipc_params_t *params, uint64_t words);
+static inline void tpy_fluke_received(fluke_ipc_params_t *params, uint64_t words)
+{
+    if (TPY_UNLIKELY(words > params->recv_buf.words)) {
+        tpy_fluke_received_table(params, words);
+        return;
+    }
+    params->recv_buf.buf = (char *)params->recv_buf.buf + words * 4;
+    params->recv_buf.words -= words;
+}
 /* Advances the send fields past what has gone: for a call that returns interrupted. */
 void tpy_fluke_unload(const struct tpy_fluke_cargo *cargo);
 

@@ -100,6 +100,7 @@ struct fluke_thread {
     } call;
     struct tpy_fluke_destination *plain; /* counted: used last for an idempotent or one-way message */
     struct tpy_fluke_parts out, in;
+    struct iovec only_out, only_in; /* in place of those for a single buffer */
     struct tpy_fluke_record staging[TPY_FLUKE_REFS];
     struct fluke_thread *next;
 };

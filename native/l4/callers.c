@@ -52,7 +52,7 @@ static bool renew(struct tpy_l4_callers *callers)
     return true;
 }
 
-bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller)
+bool tpy_l4_callers_put_aside(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller)
 {
     /* At most half full, so that probing ends soon. */
     if (callers->count > callers->mask / 2 && !renew(callers)) return false;
@@ -60,7 +60,7 @@ bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const struct tpy_l4_call
     return true;
 }
 
-bool tpy_l4_callers_take(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller)
+bool tpy_l4_callers_search(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller)
 {
     uint32_t at = place(callers, id), mask = callers->mask;
     struct tpy_l4_caller *table = callers->table;

@@ -23,6 +23,7 @@ struct tpy_l4_caller {
 #define TPY_L4_CALLERS_FIRST 8u
 
 struct tpy_l4_callers {
+    struct tpy_l4_caller last;   /* the newest, by itself: most are answered before the next comes */
     struct tpy_l4_caller *table; /* open addressing; NULL: `first` */
     uint32_t mask, count;
     struct tpy_l4_caller first[TPY_L4_CALLERS_FIRST];
@@ -30,9 +31,24 @@ struct tpy_l4_callers {
 
 void tpy_l4_callers_begin(struct tpy_l4_callers *callers);
 void tpy_l4_callers_end(struct tpy_l4_callers *callers);
+bool tpy_l4_callers_put_aside(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller);
+bool tpy_l4_callers_search(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller);
+
 /* Enters a caller, in place of an older entry of the same id. False: no memory. */
-bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller);
+static inline bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller)
+{
+    if (callers->last.id != 0 && callers->last.id != caller->id && !tpy_l4_callers_put_aside(callers, &callers->last)) return false;
+    callers->last = *caller;
+    return true;
+}
+
 /* Takes a caller out. False: it does not wait for us. */
-bool tpy_l4_callers_take(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller);
+static inline bool tpy_l4_callers_take(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller)
+{
+    if (callers->last.id != id) return tpy_l4_callers_search(callers, id, caller);
+    *caller = callers->last;
+    callers->last.id = 0;
+    return true;
+}
 
 #endif

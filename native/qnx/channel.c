@@ -16,6 +16,7 @@
 #define REFUSED_FLAGS (_NTO_CHF_ASYNC | _NTO_CHF_ASYNC_NONBLOCK | _NTO_CHF_GLOBAL)
 #define KNOWN_FLAGS 0x7fff
 #define GRACE 1000000000L
+#define CHANNELS_RESTING 16u
 #define CLIENTS_RESTING 256u
 
 struct tpy_qnx_channel *_Atomic tpy_qnx_channel_table[TPY_QNX_CHANNELS_MAX];
@@ -25,7 +26,7 @@ static struct tpy_qnx_channel *death_channel, *coid_channel; /* the one with THR
 /* Free records, oldest first. */
 static struct tpy_qnx_channel *free_channels, **last_channel = &free_channels;
 static struct tpy_qnx_client *free_clients, **last_client = &free_clients;
-static unsigned free_client_count;
+static unsigned free_channel_count, free_client_count;
 
 /* A channel record nobody refers to any more. With the lock. */
 static void release_channel(struct tpy_qnx_channel *channel)
@@ -34,6 +35,7 @@ static void release_channel(struct tpy_qnx_channel *channel)
     channel->next_free = NULL;
     *last_channel = channel;
     last_channel = &channel->next_free;
+    free_channel_count++;
 }
 
 /* Takes a client record out of use. With the lock. */
@@ -52,6 +54,16 @@ static void release_client(struct tpy_qnx_client *client)
     last_client = &client->next;
     free_client_count++;
     release_channel(channel);
+}
+
+/* Some thread may have looked a record up just before its channel was destroyed, so it rests for a while. */
+static struct tpy_qnx_channel *new_channel(void)
+{
+    if (free_channel_count < CHANNELS_RESTING) return calloc(1, sizeof(struct tpy_qnx_channel));
+    struct tpy_qnx_channel *channel = free_channels;
+    free_channels = channel->next_free;
+    free_channel_count--;
+    return channel;
 }
 
 static struct tpy_qnx_client *new_client(void)
@@ -168,11 +180,7 @@ int ChannelCreate_r(unsigned flags)
         ((flags & _NTO_CHF_COID_DISCONNECT) && coid_channel) ? -EBUSY : 0;
     struct tpy_qnx_channel *channel = NULL;
     if (result == 0) {
-        channel = free_channels;
-        if (channel) {
-            free_channels = channel->next_free;
-            if (!free_channels) last_channel = &free_channels;
-        } else channel = calloc(1, sizeof *channel);
+        channel = new_channel();
         if (!channel) result = -ENOMEM;
     }
     if (channel) {
@@ -309,5 +317,5 @@ void tpy_qnx_channels_forget(void)
     last_channel = &free_channels;
     free_clients = NULL;
     last_client = &free_clients;
-    free_client_count = 0;
+    free_channel_count = free_client_count = 0;
 }

@@ -12,6 +12,7 @@
 #include "qnx/channel.h"
 #include "qnx/connection_table.h"
 #include "qnx/event.h"
+#include "qnx/rcvid.h"
 #include "qnx/worker.h"
 
 __thread struct tpy_qnx_local tpy_qnx_local __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -44,6 +45,7 @@ static void in_child(void)
     all = NULL;
     tpy_qnx_local = (struct tpy_qnx_local){0};
     tpy_qnx_channels_forget();
+    tpy_qnx_slots_forget();
     tpy_qnx_connections_forget();
     tpy_qnx_events_forget();
     tpy_qnx_worker_forget();

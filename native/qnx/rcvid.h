@@ -22,16 +22,18 @@
 struct tpy_qnx_client;
 
 struct tpy_qnx_slot {
+    _Alignas(64) struct tpy_exchange *_Atomic exchange; /* NULL until it was received on for the first time */
     _Atomic uint32_t serial;                /* of the message last received */
     _Atomic uint32_t since;                 /* the first serial that belongs to this client */
     struct tpy_qnx_client *_Atomic client;
     _Atomic uint32_t generation;            /* of the client's record */
     _Atomic uint32_t unblocking;            /* the serial whose unblock pulse may be queued */
     _Atomic uint32_t thread;                /* the client's */
-    uint32_t reserved;
 };
 
 extern struct tpy_qnx_slot tpy_qnx_slots[TPY_EXCHANGES_MAX];
+
+void tpy_qnx_slots_forget(void); /* in a child after fork */
 
 static inline rcvid_t tpy_qnx_rcvid(uint32_t index, uint32_t serial)
 {
@@ -45,7 +47,7 @@ static inline struct tpy_exchange *tpy_qnx_find(rcvid_t rcvid, uint32_t *serial)
     if (TPY_UNLIKELY(index >= TPY_EXCHANGES_MAX)) return NULL;
     *serial = atomic_load_explicit(&tpy_qnx_slots[index].serial, memory_order_relaxed);
     if (TPY_UNLIKELY((*serial ^ (uint32_t)rcvid) & TPY_QNX_RCVID_MASK) || TPY_UNLIKELY(index == 0)) return NULL;
-    return tpy_exchange_at((uint32_t)index);
+    return atomic_load_explicit(&tpy_qnx_slots[index].exchange, memory_order_relaxed);
 }
 static inline struct tpy_qnx_slot *tpy_qnx_slot(rcvid_t rcvid)
 {

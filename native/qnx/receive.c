@@ -14,6 +14,13 @@
 
 struct tpy_qnx_slot tpy_qnx_slots[TPY_EXCHANGES_MAX];
 
+void tpy_qnx_slots_forget(void)
+{
+    for (unsigned i = 0; i < TPY_EXCHANGES_MAX; i++)
+        if (atomic_load_explicit(&tpy_qnx_slots[i].exchange, memory_order_relaxed))
+            memset(&tpy_qnx_slots[i], 0, sizeof tpy_qnx_slots[i]);
+}
+
 static const struct tpy_filter pulses_only = {.kinds = 1u << TPY_QNX_PULSE};
 
 static rcvid_t take_message(const struct tpy_receipt *receipt, struct _msg_info *info)
@@ -26,6 +33,7 @@ static rcvid_t take_message(const struct tpy_receipt *receipt, struct _msg_info 
         atomic_store_explicit(&slot->client, client, memory_order_relaxed);
         atomic_store_explicit(&slot->generation, client->generation, memory_order_relaxed);
         atomic_store_explicit(&slot->since, serial, memory_order_relaxed);
+        atomic_store_explicit(&slot->exchange, receipt->exchange, memory_order_relaxed);
     }
     atomic_store_explicit(&slot->thread, receipt->thread, memory_order_relaxed);
     atomic_store_explicit(&slot->serial, serial, memory_order_release);

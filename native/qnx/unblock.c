@@ -25,7 +25,8 @@ static bool request(struct tpy_qnx_channel *channel, struct tpy_exchange *exchan
     if (!(channel->flags & _NTO_CHF_UNBLOCK) || tpy_exchange_info(exchange, serial, &info) != 0) return false;
     atomic_store(&tpy_qnx_slots[index].unblocking, serial);
     uint64_t value = (uint64_t)rcvid;
-    if (tpy_qnx_channel_pulse(channel, info.priority, _PULSE_CODE_UNBLOCK, value, client->scoid, true) != 0) return false;
+    if (tpy_qnx_channel_pulse(channel, info.priority, _PULSE_CODE_UNBLOCK, value, client->scoid, true) != 0)
+        return false;
     if (tpy_exchange_info(exchange, serial, &info) != 0)
         tpy_port_retract(channel->port, _PULSE_CODE_UNBLOCK, value);
     return true;

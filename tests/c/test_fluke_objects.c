@@ -55,6 +55,7 @@ CASE(names)
     fluke_ref_t ref, same;
     char name[102];
 
+    fluke_alone();
     fluke_ref_create(&ref);
     fluke_ref_create(&same);
     memset(name, 'n', 101);
@@ -93,6 +94,7 @@ CASE(a_dead_owners_name_is_free)
     fluke_port_t port;
     fluke_ref_t ref;
 
+    fluke_alone();
     fluke_ref_create(&ref);
     check_join(check_fork(dies_with_a_name, NULL));
     CHECK_STATUS(fluke_name_lookup("mortal", &ref), FLUKE_INVALID_DEST);

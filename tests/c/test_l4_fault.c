@@ -4,6 +4,7 @@
 #include "l4_support.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -30,6 +31,7 @@ struct course {
 struct shared {
     struct course course;
     l4_threadid_t receiver, sender;
+    pid_t receiver_tid, sender_tid;
     _Atomic unsigned sender_in, receiver_in;
 };
 
@@ -40,7 +42,26 @@ struct helper {
     bool at_receiver;
 };
 
-static void settle(void) { nanosleep(&(struct timespec){0, 30000000}, NULL); }
+static bool asleep(pid_t thread)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", thread);
+    FILE *file = fopen(path, "re");
+    if (!file) return true;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = 0;
+    const char *name_end = strrchr(text, ')');
+    return name_end && name_end[1] == ' ' && name_end[2] == 'S';
+}
+
+/* Nothing tells from outside that a transfer waits for a page. But once both have slept for a while on end, it does: before that, one of them
+ * had something to do. */
+static void settle(const struct shared *it)
+{
+    for (int quiet = 0; quiet < 15; quiet = asleep(it->sender_tid) && asleep(it->receiver_tid) ? quiet + 1 : 0)
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
+}
 
 static void *help(void *argument)
 {
@@ -48,7 +69,7 @@ static void *help(void *argument)
     struct shared *it = helper->shared;
     l4_await(&it->sender_in, 1);
     l4_await(&it->receiver_in, 1);
-    settle(); /* nothing tells that a transfer waits for a page; acting too early still ends the same way */
+    settle(it);
     if (it->course.act == PROVIDE && helper->pages.at && it->course.at_receiver == helper->at_receiver) l4_pages_provide(&helper->pages, SEED);
     if (it->course.act == (helper->at_receiver ? CANCEL_RECEIVER : CANCEL_SENDER))
         l4_thread_ex_regs(helper->at_receiver ? it->receiver : it->sender, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL);
@@ -86,6 +107,7 @@ static void run_sender(l4_threadid_t boss, void *argument)
     l4_msgdope_t result;
     out.string[0] = (l4_strdope_t){.snd_size = SIZE, .snd_str = (l4_umword_t)string_of(&it->course, helper, false)};
     it->sender = l4_myself();
+    it->sender_tid = gettid();
     l4_timeout_t timeout = L4_IPC_TIMEOUT(0, 0, 0, 0, it->course.snd_fault, 0);
     if (it->course.answer) {
         CHECK_EQ(l4_ipc_receive(boss, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
@@ -105,6 +127,7 @@ static void run(bool threads, struct course course)
     pthread_t thread;
     it->course = course;
     it->receiver = l4_myself();
+    it->receiver_tid = gettid();
     struct helper *helper = start_helper(it, true, &thread);
     struct l4_partner *partner = l4_start(threads, run_sender, it);
     buffer_t in = {.size_dope = L4_IPC_DOPE(2, 1)};

@@ -84,7 +84,7 @@ static void pinger(l4_threadid_t boss, void *argument)
     CHECK_EQ(l4_ipc_wait(&src, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
     for (unsigned i = 0; i < *count; i++) {
         /* Our call's answer, then our next call, with send timeout zero: the server is in its reply and wait. */
-        CHECK_EQ(l4_ipc_call(boss, SHORT, i, 0, SHORT, &one, &two, L4_IPC_SEND_TIMEOUT_0, NULL), 0);
+        CHECK_EQ(l4_ipc_call(boss, SHORT, i, 0, SHORT, &one, &two, i == 0 ? L4_IPC_NEVER : L4_IPC_SEND_TIMEOUT_0, NULL), 0);
         CHECK_EQ(one, i + 5);
     }
 }

@@ -132,3 +132,20 @@ CASE(of_many_that_race_for_a_name_one_gets_it)
     for (unsigned i = 0; i < 20; i++) check_join(racers[i]);
     CHECK_EQ(shared->result, 1);
 }
+
+static void open_refused(void *argument)
+{
+    struct shared *shared = argument;
+    CHECK_ERRNO(name_open(shared->name, 0), EPERM);
+}
+
+CASE(a_channel_may_refuse_who_opens_its_name)
+{
+    struct shared *shared = qnx_share(4096);
+    strcpy(shared->name, name_of("refusing"));
+    name_attach_t *attached = name_attach(NULL, shared->name, 0);
+    CHECK(attached != NULL);
+    CHECK_EQ(tpy_channel_admit(attached->chid, TPY_ADMIT_PROCESS), 0);
+    check_join(check_fork(open_refused, shared));
+    CHECK_EQ(name_close(CHECK_SYS(name_open(shared->name, 0))), 0);
+}

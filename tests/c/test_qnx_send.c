@@ -244,12 +244,15 @@ static void send_rounds(int coid, void *argument)
 QNX_CASE(a_hundred_thousand_round_trips)
 {
     static unsigned rounds = 100000;
+    static bool seen[1 << 19];
     int chid = CHECK_SYS(ChannelCreate(0));
     struct qnx_client *client = qnx_start(threads, chid, send_rounds, &rounds);
     for (unsigned i = 0; i < rounds; i++) {
         unsigned number;
         rcvid_t rcvid = qnx_receive(chid, &number, sizeof number);
         CHECK_EQ(number, i);
+        CHECK(!seen[rcvid & 0x7ffff]); /* no number comes back before all have been used */
+        seen[rcvid & 0x7ffff] = true;
         number++;
         CHECK_EQ(MsgReply(rcvid, 0, &number, sizeof number), 0);
     }

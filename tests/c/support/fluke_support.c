@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -44,14 +45,20 @@ static void *client_thread(void *argument)
     return NULL;
 }
 
+void fluke_alone(void)
+{
+    CHECK_SYS(setenv("TETRAPYLON_DIR", check_directory(), 1));
+    fluke_world = mmap(NULL, sizeof *fluke_world, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(fluke_world != MAP_FAILED);
+}
+
 void fluke_run(bool threads, void (*server)(fluke_pset_t *), void (*client)(fluke_ref_t *))
 {
     fluke_pset_t pset;
     pthread_t thread;
     pid_t child = 0;
 
-    fluke_world = mmap(NULL, sizeof *fluke_world, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(fluke_world != MAP_FAILED);
+    fluke_alone();
     client_body = client;
     atomic_store(&fluke_world->server_thread, fluke_thread_self());
     atomic_store(&fluke_world->server, (int)syscall(SYS_gettid));
@@ -63,6 +70,8 @@ void fluke_run(bool threads, void (*server)(fluke_pset_t *), void (*client)(fluk
         CHECK_EQ(pthread_create(&thread, NULL, client_thread, NULL), 0);
     else
         child = check_fork(client_process, NULL);
+    while (atomic_load(&fluke_world->client) == 0)
+        sched_yield();
     server(&pset);
     if (threads)
         CHECK_EQ(pthread_join(thread, NULL), 0);

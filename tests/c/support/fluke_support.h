@@ -33,6 +33,8 @@ struct fluke_world { /* seen by all processes of the case */
     _Atomic(fluke_thread_t *) client_thread, server_thread; /* valid in their own process */
 };
 extern struct fluke_world *fluke_world;
+/* Makes it, and gives the case names of its own, which no other run of the tests sees. FLUKE_CASE does. */
+void fluke_alone(void);
 void fluke_reach(unsigned step);  /* this step is reached */
 void fluke_await(unsigned step);  /* waits until it is */
 void fluke_await_asleep(pid_t thread); /* it sleeps in a wait of the library */

@@ -23,9 +23,13 @@ public final class Leaks {
             if (!descriptor.shut()) {
                 return;
             }
-            close.run();
-            System.getLogger(LOGGER).log(System.Logger.Level.WARNING, what + " " + descriptor.number() + " was never closed"
-                    + (made == null ? "; -Dtetrapylon.leaks=trace shows where it came from" : ""), made);
+            try {
+                System.getLogger(LOGGER).log(System.Logger.Level.WARNING, what + " " + descriptor.number()
+                        + " was never closed"
+                        + (made == null ? "; -Dtetrapylon.leaks=trace shows where it came from" : ""), made);
+            } finally {
+                close.run();
+            }
         }
     }
 

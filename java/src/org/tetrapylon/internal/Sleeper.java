@@ -88,10 +88,10 @@ public final class Sleeper extends AbstractSelector {
      */
     public boolean lieDown(Descriptor descriptor) {
         on = descriptor;
-        if (thread.isVirtual()) {
+        begin();
+        if (thread.isVirtual()) { // from here on it stays on its carrier
             number = tetrapylon_h.tpy_fd_wakeable();
         }
-        begin();
         // The order matters: whoever interrupts or closes says so first and then looks at the state.
         STATE.setVolatile(this, state + NEXT + LYING);
         return !thread.isInterrupted() && (descriptor == null || !descriptor.isClosed());

@@ -230,7 +230,7 @@ public final class Connection implements AutoCloseable {
 
     /** Puts a pulse into the channel's queue, at the priority of this thread. Does not block. */
     public void pulse(int code, long value) {
-        pulse(-1, code, value);
+        pulse(Caller.current().priority, code, value);
     }
 
     /**

@@ -30,6 +30,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.tetrapylon.Blocked;
+import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Fd;
 import org.tetrapylon.Libc;
@@ -316,5 +318,38 @@ class DescriptorsTest {
                 closer.join();
             }
         });
+    }
+
+    @Test
+    void closingADescriptorThatIsBeingSentWaitsForTheSend() throws Throwable {
+        Fd[] file = numbered(1);
+        int number = file[0].number();
+        String target = Observe.target(number);
+        MemorySegment[] message = {room(10_000)};
+        int queued = 0;
+        try {
+            for (; ; queued++) {
+                from.send(message, null, Duration.ZERO);
+            }
+        } catch (DeadlineException full) {
+            assertTrue(queued > 0);
+        }
+        Blocked<Long> send = Blocked.in(Blocked.Kind.PLATFORM, () -> from.send(message, file));
+        Blocked<Void> close = Blocked.in(Blocked.Kind.VIRTUAL, () -> {
+            file[0].close();
+            return null;
+        });
+        assertFalse(close.isDone());
+        assertEquals(target, Observe.target(number));
+        try (Received received = new Received(1)) {
+            for (int i = 0; i <= queued; i++) {
+                to.receive(message, received);
+            }
+            send.join();
+            close.join();
+            try (Fd came = received.take(0)) {
+                assertEquals(0, numberIn(came));
+            }
+        }
     }
 }

@@ -282,6 +282,33 @@ class ErrnoMatrixTest {
         client.endWell();
     }
 
+    /** The library has a handler for faults in its copies; those of the JVM's own that come by the same signal must reach the JVM. */
+    @Test
+    void theFaultsOfTheJvmStillReachIt() throws Exception {
+        badReceiveBufferLeavesTheMessageInTheQueue();
+        int caught = 0;
+        for (int i = 0; i < 30_000; i++) {
+            try {
+                lengthOf(i % 100 == 0 ? null : arena);
+            } catch (NullPointerException e) {
+                caught++;
+            }
+        }
+        assertEquals(300, caught);
+        for (int i = 0; i < 3; i++) {
+            assertThrows(StackOverflowError.class, () -> deeper(1));
+        }
+        badReceiveBufferLeavesTheMessageInTheQueue();
+    }
+
+    private static int lengthOf(Object object) {
+        return object.hashCode();
+    }
+
+    private static int deeper(int depth) {
+        return deeper(depth + 1) + depth;
+    }
+
     // ---- What ends under a blocked thread
 
     @Test

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
+import org.tetrapylon.MessagePriority;
 import org.tetrapylon.TetrapylonException;
 
 /** Channel, Connection and Message: the easy way in. */
@@ -314,6 +315,42 @@ class GateTest {
             client.endWell();
             assertInstanceOf(Pulse.ThreadDeath.class, channel.receive());
         }
+    }
+
+    @Test
+    void messagesAreReceivedByPriority() throws Exception {
+        int[] priorities = {10, 40, 20, 255, 0};
+        try (Channel channel = Channel.create(); Connection connection = channel.connect()) {
+            List<Background> clients = new java.util.ArrayList<>();
+            for (int priority : priorities) {
+                // The last in any case: a virtual thread does not tell when its worker has sent.
+                boolean virtual = priority == 0;
+                Background.Body body = () -> {
+                    MessagePriority.set(priority);
+                    assertEquals(priority, MessagePriority.get());
+                    assertEquals(priority, connection.send(new byte[1], 1).status());
+                };
+                clients.add(virtual ? Background.virtual(body) : Background.platform(body));
+            }
+            for (Background client : clients) {
+                if (!client.thread().isVirtual()) {
+                    client.awaitBlocked();
+                }
+            }
+            Message message = new Message(64);
+            List<Integer> order = new java.util.ArrayList<>();
+            for (int i = 0; i < priorities.length; i++) {
+                channel.receive(message);
+                order.add(message.info().priority());
+                message.reply(message.info().priority());
+            }
+            assertEquals(List.of(255, 40, 20, 10, 0), order);
+            for (Background client : clients) {
+                client.endWell();
+            }
+        }
+        assertEquals(Errno.EINVAL, errnoOf(() -> MessagePriority.set(256)));
+        assertEquals(Errno.EINVAL, errnoOf(() -> MessagePriority.set(-2)));
     }
 
     @Test

@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -26,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.InterruptedCallException;
+import org.tetrapylon.TetrapylonException;
 
 /** Thread.interrupt and close end a blocked call, of platform and virtual threads; virtual threads that wait do not hold up others. */
 @Timeout(60)
@@ -144,41 +147,52 @@ class InterruptTest {
         receiver.endWell();
     }
 
-    /** Interrupts that come at any moment of running exchanges end a call or the next one, and nothing else. */
+    /** Each of many interrupts, at any moment of running exchanges, ends one call, its own or the next; and nothing else does. */
     @Test
     void interruptsAtAnyMomentLoseNothing() throws Exception {
-        int rounds = 2_000;
+        int interrupts = 3_000;
         Background server = Background.platform(() -> {
             Message message = new Message(64);
             while (true) {
                 channel.receive(message);
-                message.reply(message.buffer().get(ValueLayout.JAVA_LONG, 0), 8);
+                try {
+                    message.reply(message.buffer().get(ValueLayout.JAVA_LONG, 0), 8);
+                } catch (TetrapylonException e) {
+                    assertEquals(Errno.ESRCH, e.errno());
+                }
             }
         });
-        long[] counts = new long[2];
+        AtomicInteger seen = new AtomicInteger();
+        AtomicLong answered = new AtomicLong();
         Background client = Background.platform(() -> {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment out = arena.allocate(8);
                 MemorySegment in = arena.allocate(8);
-                for (long i = 1; counts[1] < rounds; i++) {
+                for (long i = 1; seen.get() < interrupts; i++) {
                     out.set(ValueLayout.JAVA_LONG, 0, i);
                     try {
                         assertEquals(i, connection.send(out, in));
                         assertEquals(i, in.get(ValueLayout.JAVA_LONG, 0));
-                        counts[0]++;
+                        answered.incrementAndGet();
                     } catch (InterruptedCallException e) {
                         assertTrue(Thread.interrupted(), "only an interrupt ends a call so");
-                        counts[1]++;
+                        seen.incrementAndGet();
                     }
                 }
             }
         });
-        while (client.thread().isAlive()) {
+        for (int i = 0; i < interrupts && client.thread().isAlive(); i++) {
+            long before = answered.get();
+            for (int pause = i % 64; pause > 0 && answered.get() < before + pause / 16; pause--) {
+                Thread.onSpinWait();
+            }
             client.thread().interrupt();
-            Thread.yield();
+            while (seen.get() == i && client.thread().isAlive()) {
+                Thread.yield();
+            }
         }
         client.endWell();
-        assertTrue(counts[0] > 0, "some calls came through: " + counts[0]);
+        assertEquals(interrupts, seen.get());
         channel.close();
         assertEquals(Errno.ESRCH, server.endErrno());
     }

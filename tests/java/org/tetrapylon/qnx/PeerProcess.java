@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,17 +84,6 @@ final class PeerProcess implements AutoCloseable {
     int end() throws InterruptedException {
         assertTrue(process.waitFor(Blocked.LIMIT.toSeconds(), TimeUnit.SECONDS), "the peer does not end");
         return process.exitValue();
-    }
-
-    /** Waits until the first thread of a peer in C sleeps. */
-    void awaitAsleep() {
-        Blocked.until("the peer sleeps", () -> {
-            try {
-                return Files.readString(Path.of("/proc/" + pid() + "/task/" + pid() + "/status")).contains("State:\tS");
-            } catch (IOException e) {
-                return false;
-            }
-        });
     }
 
     @Override

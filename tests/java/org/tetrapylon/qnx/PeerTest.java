@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.ThreadState;
 
 /** Java and another process, which is written in C or in Java, on either side; and what is left when that one is killed. */
 @Timeout(90)
@@ -194,24 +195,55 @@ class PeerTest {
         }
     }
 
-    @Test
-    void aKilledClientLeavesTheQueue() throws Exception {
+    /** Waits until one thread of the process is in that state on this channel. */
+    private static void awaitState(PeerProcess peer, ThreadState.State state, int chid) {
+        Blocked.until(state + " of the peer", () -> statesOf(peer.pid()).stream()
+                .anyMatch(it -> it.state() == state && it.port() == chid));
+    }
+
+    private static List<ThreadState> statesOf(long pid) {
+        try {
+            return ThreadState.of(pid);
+        } catch (TetrapylonException e) {
+            assertEquals(Errno.ESRCH, e.errno(), "it has not begun yet");
+            return List.of();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"c", "java"})
+    void aClientKilledWhileSendBlockedLeavesTheQueue(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start("c", "hang", name)) {
+        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "hang", name)) {
             peer.expect("sending");
-            peer.awaitAsleep();
+            awaitState(peer, ThreadState.State.SEND, channel.chid());
             peer.kill();
             Message message = new Message(64);
-            Received first = channel.receive(message, DEATH_LIMIT);
-            // If it was received in the moment of its death, its answer goes nowhere.
-            if (first == message) {
-                assertEquals(Errno.ESRCH, errnoOf(() -> message.reply(0)));
-                first = channel.receive(message, DEATH_LIMIT);
-            }
-            while (!(first instanceof Pulse.Disconnect)) {
-                first = channel.receive(message, DEATH_LIMIT);
-            }
+            channel.handle(assertInstanceOf(Pulse.Disconnect.class, channel.receive(message, DEATH_LIMIT)));
             assertThrows(DeadlineException.class, () -> channel.receive(message, Duration.ZERO));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"c", "java"})
+    void blockedStatesAreSeenFromOutside(String language) throws Exception {
+        String name = PeerProcess.freshName();
+        String other = PeerProcess.freshName();
+        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "hang", name);
+                PeerProcess server = PeerProcess.start(language, "serve", other)) {
+            peer.expect("sending");
+            awaitState(peer, ThreadState.State.SEND, channel.chid());
+            Message message = new Message(64);
+            channel.receive(message);
+            awaitState(peer, ThreadState.State.REPLY, channel.chid());
+            ThreadState state = statesOf(peer.pid()).stream().filter(it -> it.state() == ThreadState.State.REPLY).findFirst().orElseThrow();
+            assertEquals(ProcessHandle.current().pid(), state.partner());
+            assertEquals(message.info().tid(), state.thread());
+            assertTrue(Files.exists(Path.of("/proc/" + peer.pid() + "/task/" + state.tid())));
+            message.reply(0);
+            peer.expect("ended 0");
+            int chid = Integer.parseInt(server.expect("ready").split(" ")[2]);
+            awaitState(server, ThreadState.State.RECEIVE, chid);
         }
     }
 

@@ -167,6 +167,42 @@ public class tetrapylon_h extends tetrapylon_h$shared {
     public static int TPY_FD_EVENTS_MAX() {
         return TPY_FD_EVENTS_MAX;
     }
+    private static final int TPY_STATE_READY = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_STATE_READY 2
+     * }
+     */
+    public static int TPY_STATE_READY() {
+        return TPY_STATE_READY;
+    }
+    private static final int TPY_STATE_SEND = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_STATE_SEND 4
+     * }
+     */
+    public static int TPY_STATE_SEND() {
+        return TPY_STATE_SEND;
+    }
+    private static final int TPY_STATE_RECEIVE = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_STATE_RECEIVE 5
+     * }
+     */
+    public static int TPY_STATE_RECEIVE() {
+        return TPY_STATE_RECEIVE;
+    }
+    private static final int TPY_STATE_REPLY = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_STATE_REPLY 6
+     * }
+     */
+    public static int TPY_STATE_REPLY() {
+        return TPY_STATE_REPLY;
+    }
 
     private static class tpy_version {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -2095,6 +2131,68 @@ public class tetrapylon_h extends tetrapylon_h$shared {
                 traceDowncall("tpy_fd_wake", thread);
             }
             return (int)mh$.invokeExact(thread);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_threads_of {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER,
+            tetrapylon_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_threads_of");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_threads_of(pid_t pid, struct tpy_thread_state *states, int room)
+     * }
+     */
+    public static FunctionDescriptor tpy_threads_of$descriptor() {
+        return tpy_threads_of.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_threads_of(pid_t pid, struct tpy_thread_state *states, int room)
+     * }
+     */
+    public static MethodHandle tpy_threads_of$handle() {
+        return tpy_threads_of.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_threads_of(pid_t pid, struct tpy_thread_state *states, int room)
+     * }
+     */
+    public static MemorySegment tpy_threads_of$address() {
+        return tpy_threads_of.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_threads_of(pid_t pid, struct tpy_thread_state *states, int room)
+     * }
+     */
+    public static int tpy_threads_of(int pid, MemorySegment states, int room) {
+        var mh$ = tpy_threads_of.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_threads_of", pid, states, room);
+            }
+            return (int)mh$.invokeExact(pid, states, room);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -5861,6 +5861,130 @@ public class neutrino_h extends neutrino_h$shared {
         }
     }
 
+    private static class tpy_pthread_setschedparam {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_INT,
+            neutrino_h.C_LONG,
+            neutrino_h.C_INT,
+            neutrino_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_pthread_setschedparam");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static FunctionDescriptor tpy_pthread_setschedparam$descriptor() {
+        return tpy_pthread_setschedparam.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static MethodHandle tpy_pthread_setschedparam$handle() {
+        return tpy_pthread_setschedparam.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static MemorySegment tpy_pthread_setschedparam$address() {
+        return tpy_pthread_setschedparam.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static int tpy_pthread_setschedparam(long thread, int policy, MemorySegment parameter) {
+        var mh$ = tpy_pthread_setschedparam.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_pthread_setschedparam", thread, policy, parameter);
+            }
+            return (int)mh$.invokeExact(thread, policy, parameter);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_sched_setscheduler {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_INT,
+            neutrino_h.C_INT,
+            neutrino_h.C_INT,
+            neutrino_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_sched_setscheduler");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_sched_setscheduler(pid_t process, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static FunctionDescriptor tpy_sched_setscheduler$descriptor() {
+        return tpy_sched_setscheduler.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_sched_setscheduler(pid_t process, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static MethodHandle tpy_sched_setscheduler$handle() {
+        return tpy_sched_setscheduler.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_sched_setscheduler(pid_t process, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static MemorySegment tpy_sched_setscheduler$address() {
+        return tpy_sched_setscheduler.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_sched_setscheduler(pid_t process, int policy, const struct sched_param *parameter)
+     * }
+     */
+    public static int tpy_sched_setscheduler(int process, int policy, MemorySegment parameter) {
+        var mh$ = tpy_sched_setscheduler.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_sched_setscheduler", process, policy, parameter);
+            }
+            return (int)mh$.invokeExact(process, policy, parameter);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class tpy_gettid {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             neutrino_h.C_INT    );
