@@ -263,6 +263,20 @@ static void leave(struct tpy_port *port)
     if (busy) tpy_thread_notify(port->sleepers->thread); /* it becomes the scanner and looks again */
 }
 
+struct own_scan { /* of a receiver that is not the scanner and waits for one exchange */
+    struct tpy_thread *thread;
+    struct tpy_shared *shared;
+    uint64_t seen;
+    uint32_t events;
+};
+
+static inline bool own_news(void *argument)
+{
+    struct own_scan *own = argument;
+    uint64_t post = atomic_load_explicit(&own->shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
+    return post != own->seen || tpy_thread_events(own->thread) != own->events;
+}
+
 static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
 {
     int result;
@@ -281,13 +295,24 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
         tpy_port_ring(port, TPY_RING_NO);
     } else {
         struct tpy_receiver receiver = {port->sleepers, thread, filter}, **at;
+        struct own_scan own = {.thread = thread, .events = events};
         port->sleepers = &receiver;
+        if (filter && filter->only && filter->only->port == port) {
+            own.shared = filter->only->shared;
+            own.seen = atomic_load_explicit(&atomic_load(&port->entries)[filter->only->entry].seen, memory_order_relaxed);
+        }
         tpy_lock_give(&port->lock);
-        tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
-        atomic_store(&thread->asleep, 1);
-        result = tpy_futex_wait_private((void *)&thread->events, events, deadline);
-        atomic_store(&thread->asleep, 0);
-        tpy_inspect_ready(thread);
+        int64_t since;
+        /* Who waits for one exchange looks at that itself for a while; the scanner may be busy with others. */
+        if (own.shared && tpy_spin_for(&thread->receive_spin, filter->only->cpu, own_news, &own, &since)) result = 0;
+        else {
+            tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
+            atomic_store(&thread->asleep, 1);
+            result = tpy_futex_wait_private((void *)&thread->events, events, deadline);
+            atomic_store(&thread->asleep, 0);
+            tpy_inspect_ready(thread);
+            if (own.shared) tpy_spin_slept(&thread->receive_spin, since);
+        }
         tpy_lock_take(&port->lock);
         for (at = &port->sleepers; *at != &receiver; at = &(*at)->next) {}
         *at = receiver.next;

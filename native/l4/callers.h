@@ -45,7 +45,7 @@ static inline bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const stru
 /* Takes a caller out. False: it does not wait for us. */
 static inline bool tpy_l4_callers_take(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller)
 {
-    if (callers->last.id != id) return tpy_l4_callers_search(callers, id, caller);
+    if (callers->last.id != id) return callers->count != 0 && tpy_l4_callers_search(callers, id, caller);
     *caller = callers->last;
     callers->last.id = 0;
     return true;

@@ -14,6 +14,9 @@
 
 #define TPY_L4_NIL UINT64_MAX
 
+/* The two words of a short message, stored at once: the core copies them at once, and a load of two stores has to wait for both. */
+typedef uint64_t tpy_l4_two_words __attribute__((vector_size(16)));
+
 struct tpy_l4_outgoing {
     uint64_t word[2];
     bool maps;

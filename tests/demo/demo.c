@@ -29,6 +29,8 @@ static const struct gate {
 } gates[] = {
     {"qnx", "QNX Neutrino", true},
     {"mm", "mmlib", true},
+    {"l4", "L4 V2", false},
+    {"fluke", "Fluke", false},
 };
 
 #define GATES (sizeof gates / sizeof *gates)

@@ -77,7 +77,12 @@ public final class Fd implements AutoCloseable {
     private final Descriptor descriptor;
     private final Cleaner.Cleanable leak;
 
-    /** Both ends of a pipe. @param source for reading @param sink for writing */
+    /**
+     * Both ends of a pipe.
+     *
+     * @param source for reading
+     * @param sink for writing
+     */
     public record Pipe(Fd source, Fd sink) implements AutoCloseable {
         @Override
         public void close() {

@@ -53,7 +53,12 @@ public final class Endpoint implements AutoCloseable {
     private volatile Frame sendFrame;
     private volatile Frame receiveFrame;
 
-    /** Two connected endpoints. @param first one @param second the other */
+    /**
+     * Two connected endpoints.
+     *
+     * @param first one
+     * @param second the other
+     */
     public record Pair(Endpoint first, Endpoint second) implements AutoCloseable {
         @Override
         public void close() {
@@ -62,7 +67,13 @@ public final class Endpoint implements AutoCloseable {
         }
     }
 
-    /** Who is at the other end. @param pid process @param uid effective user @param gid effective group */
+    /**
+     * Who is at the other end.
+     *
+     * @param pid process
+     * @param uid effective user
+     * @param gid effective group
+     */
     public record Peer(int pid, int uid, int gid) {}
 
     private Endpoint(Fd fd) {

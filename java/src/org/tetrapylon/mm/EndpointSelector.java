@@ -251,8 +251,10 @@ public final class EndpointSelector implements AutoCloseable {
             }
             int called = 0;
             for (int i = 0; i < count; i++) {
-                MemorySegment event = events.asSlice(i * tpy_fd_event.sizeof(), tpy_fd_event.sizeof());
-                called += dispatch(tpy_fd_event.key(event), tpy_fd_event.events(event), action);
+                // Read at offsets: a slice would be an object, which the JVM spares only once it has compiled all of this.
+                long at = i * tpy_fd_event.sizeof();
+                called += dispatch(events.get(tpy_fd_event.key$layout(), at + tpy_fd_event.key$offset()),
+                        events.get(tpy_fd_event.events$layout(), at + tpy_fd_event.events$offset()), action);
             }
             return called;
         }

@@ -121,7 +121,11 @@ public final class Channel implements AutoCloseable {
 
     // ---- Receiving
 
-    /** Waits for a message or pulse. {@return a fresh message of 4 KiB at most, or a pulse} */
+    /**
+     * Waits for a message or pulse.
+     *
+     * @return a fresh message of 4 KiB at most, or a pulse
+     */
     public Received receive() {
         return receive(new Message(DEFAULT_CAPACITY));
     }

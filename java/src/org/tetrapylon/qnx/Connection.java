@@ -118,7 +118,11 @@ public final class Connection implements AutoCloseable {
         return send(message, reply, Calls.FOREVER);
     }
 
-    /** As {@link #send(MemorySegment, MemorySegment)}, with a timeout from now; zero does not block. {@return the status} */
+    /**
+     * As {@link #send(MemorySegment, MemorySegment)}, with a timeout from now; zero does not block.
+     *
+     * @return the status
+     */
     public long send(MemorySegment message, MemorySegment reply, Duration timeout) {
         return send(message, reply, Timeouts.nanoseconds(timeout));
     }
@@ -157,7 +161,11 @@ public final class Connection implements AutoCloseable {
         return send(message, reply, Calls.FOREVER);
     }
 
-    /** As {@link #send(ByteBuffer, ByteBuffer)}, with a timeout from now. {@return the status} */
+    /**
+     * As {@link #send(ByteBuffer, ByteBuffer)}, with a timeout from now.
+     *
+     * @return the status
+     */
     public long send(ByteBuffer message, ByteBuffer reply, Duration timeout) {
         return send(message, reply, Timeouts.nanoseconds(timeout));
     }
@@ -190,7 +198,11 @@ public final class Connection implements AutoCloseable {
         return send(message, room, Calls.FOREVER);
     }
 
-    /** As {@link #send(byte[], int)}, with a timeout from now. {@return the answer} */
+    /**
+     * As {@link #send(byte[], int)}, with a timeout from now.
+     *
+     * @return the answer
+     */
     public Reply send(byte[] message, int room, Duration timeout) {
         return send(message, room, Timeouts.nanoseconds(timeout));
     }
@@ -205,14 +217,22 @@ public final class Connection implements AutoCloseable {
         return new Reply(caller.status, in.asSlice(0, Math.min(room, caller.length)).toArray(ValueLayout.JAVA_BYTE));
     }
 
-    /** Sends from a list of parts and receives into another. {@return the status} */
+    /**
+     * Sends from a list of parts and receives into another.
+     *
+     * @return the status
+     */
     public long send(Iov message, Iov reply) {
         check("MsgSendv");
         Caller caller = Caller.current();
         return finish(caller, Calls.sendv(caller, coid, message, reply, Calls.FOREVER));
     }
 
-    /** As {@link #send(Iov, Iov)}, with a timeout from now. {@return the status} */
+    /**
+     * As {@link #send(Iov, Iov)}, with a timeout from now.
+     *
+     * @return the status
+     */
     public long send(Iov message, Iov reply, Duration timeout) {
         check("MsgSendv");
         Caller caller = Caller.current();

@@ -119,7 +119,11 @@ public final class Message implements Received, AutoCloseable {
         return rcvid != 0;
     }
 
-    /** Leaves the answer to who has the number. {@return the number, see {@link #rcvid}} */
+    /**
+     * Leaves the answer to who has the number.
+     *
+     * @return the number, see {@link #rcvid}
+     */
     public long detach() {
         long id = rcvid;
         rcvid = 0;
@@ -242,7 +246,11 @@ public final class Message implements Received, AutoCloseable {
         return in.asSlice(0, got).toArray(ValueLayout.JAVA_BYTE);
     }
 
-    /** As {@link #read(long, MemorySegment)}, into a list of parts. {@return how many bytes there were} */
+    /**
+     * As {@link #read(long, MemorySegment)}, into a list of parts.
+     *
+     * @return how many bytes there were
+     */
     public long read(long offset, Iov into) {
         try {
             return moved("MsgReadv", neutrino_h.MsgReadv_r(rcvid, into.writableList(), into.parts(), offset));
@@ -278,12 +286,20 @@ public final class Message implements Received, AutoCloseable {
         return put;
     }
 
-    /** As {@link #write(long, MemorySegment)}. {@return how many bytes there was room for} */
+    /**
+     * As {@link #write(long, MemorySegment)}.
+     *
+     * @return how many bytes there was room for
+     */
     public int write(long offset, byte[] from) {
         return (int) write(offset, MemorySegment.ofArray(from));
     }
 
-    /** As {@link #write(long, MemorySegment)}, from a list of parts. {@return how many bytes there was room for} */
+    /**
+     * As {@link #write(long, MemorySegment)}, from a list of parts.
+     *
+     * @return how many bytes there was room for
+     */
     public long write(long offset, Iov from) {
         try {
             return moved("MsgWritev", neutrino_h.MsgWritev_r(rcvid, from.list(), from.parts(), offset));

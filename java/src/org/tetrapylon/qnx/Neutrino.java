@@ -132,69 +132,97 @@ public final class Neutrino {
 
     // ---- Channels
 
-    /** Makes a channel. {@return its id} */
+    /**
+     * Makes a channel.
+     *
+     * @return its id
+     */
     public static int channelCreate(int flags) {
         return check("ChannelCreate", channelCreate_r(flags));
     }
 
-    /** As {@link #channelCreate}; returns a negative errno. */
+    /** {@return the result of {@link #channelCreate}, or a negative errno} */
     public static int channelCreate_r(int flags) {
         return neutrino_h.ChannelCreate_r(flags);
     }
 
-    /** Ends a channel: threads blocked on it get ESRCH. {@return 0} */
+    /**
+     * Ends a channel: threads blocked on it get ESRCH.
+     *
+     * @return 0
+     */
     public static int channelDestroy(int chid) {
         return check("ChannelDestroy", channelDestroy_r(chid));
     }
 
-    /** As {@link #channelDestroy}; returns a negative errno. */
+    /** {@return the result of {@link #channelDestroy}, or a negative errno} */
     public static int channelDestroy_r(int chid) {
         return neutrino_h.ChannelDestroy_r(chid);
     }
 
     // ---- Connections
 
-    /** Connects to a channel of a process (0: this one). {@return the connection's id} */
+    /**
+     * Connects to a channel of a process (0: this one).
+     *
+     * @return the connection's id
+     */
     public static int connectAttach(int nd, int pid, int chid, int index, int flags) {
         return check("ConnectAttach", connectAttach_r(nd, pid, chid, index, flags));
     }
 
-    /** As {@link #connectAttach}; returns a negative errno. */
+    /** {@return the result of {@link #connectAttach}, or a negative errno} */
     public static int connectAttach_r(int nd, int pid, int chid, int index, int flags) {
         return Calls.connectAttach(nd, pid, chid, index, flags);
     }
 
-    /** Ends a connection, or a client that has gone (scoid): threads blocked on it get EBADF. {@return 0} */
+    /**
+     * Ends a connection, or a client that has gone (scoid): threads blocked on it get EBADF.
+     *
+     * @return 0
+     */
     public static int connectDetach(int coid) {
         return check("ConnectDetach", connectDetach_r(coid));
     }
 
-    /** As {@link #connectDetach}; returns a negative errno. */
+    /** {@return the result of {@link #connectDetach}, or a negative errno} */
     public static int connectDetach_r(int coid) {
         return neutrino_h.ConnectDetach_r(coid);
     }
 
-    /** Changes a connection's flags. {@return the flags before} */
+    /**
+     * Changes a connection's flags.
+     *
+     * @return the flags before
+     */
     public static int connectFlags(int pid, int coid, int mask, int bits) {
         return check("ConnectFlags", connectFlags_r(pid, coid, mask, bits));
     }
 
-    /** As {@link #connectFlags}; returns a negative errno. */
+    /** {@return the result of {@link #connectFlags}, or a negative errno} */
     public static int connectFlags_r(int pid, int coid, int mask, int bits) {
         return neutrino_h.ConnectFlags_r(pid, coid, mask, bits);
     }
 
-    /** Tells of a connection, or the next one above. {@return the coid told of} */
+    /**
+     * Tells of a connection, or the next one above.
+     *
+     * @return the coid told of
+     */
     public static int connectServerInfo(int pid, int coid, MsgInfo info) {
         return check("ConnectServerInfo", connectServerInfo_r(pid, coid, info));
     }
 
-    /** As {@link #connectServerInfo}; returns a negative errno. */
+    /** {@return the result of {@link #connectServerInfo}, or a negative errno} */
     public static int connectServerInfo_r(int pid, int coid, MsgInfo info) {
         return neutrino_h.ConnectServerInfo_r(pid, coid, struct(info));
     }
 
-    /** Tells who a client process is. {@return it, with ngroups of its groups at most} */
+    /**
+     * Tells who a client process is.
+     *
+     * @return it, with ngroups of its groups at most
+     */
     public static ClientInfo connectClientInfo(int scoid, int ngroups) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment struct = ClientInfo.allocate(arena);
@@ -216,7 +244,11 @@ public final class Neutrino {
         return caller.status;
     }
 
-    /** Sends a message and waits for its reply. {@return the server's status, whatever it is} */
+    /**
+     * Sends a message and waits for its reply.
+     *
+     * @return the server's status, whatever it is
+     */
     public static long msgSend(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
         source(smsg, sbytes);
         target(rmsg, rbytes);
@@ -225,7 +257,7 @@ public final class Neutrino {
         return statusOf("MsgSend", caller, result);
     }
 
-    /** As {@link #msgSend}; returns a negative errno. */
+    /** {@return the result of {@link #msgSend}, or a negative errno} */
     public static long msgSend_r(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
         source(smsg, sbytes);
         target(rmsg, rbytes);
@@ -234,21 +266,29 @@ public final class Neutrino {
         return statusOr(caller, result);
     }
 
-    /** As {@link #msgSend}, from a list of parts to a list of parts. {@return the server's status} */
+    /**
+     * As {@link #msgSend}, from a list of parts to a list of parts.
+     *
+     * @return the server's status
+     */
     public static long msgSendv(int coid, Iov siov, Iov riov) {
         Caller caller = Caller.current();
         int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
         return statusOf("MsgSendv", caller, result);
     }
 
-    /** As {@link #msgSendv}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendv}, or a negative errno} */
     public static long msgSendv_r(int coid, Iov siov, Iov riov) {
         Caller caller = Caller.current();
         int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
         return statusOr(caller, result);
     }
 
-    /** As {@link #msgSend}, from a buffer to a list of parts. {@return the server's status} */
+    /**
+     * As {@link #msgSend}, from a buffer to a list of parts.
+     *
+     * @return the server's status
+     */
     public static long msgSendsv(int coid, MemorySegment smsg, long sbytes, Iov riov) {
         Caller caller = Caller.current();
         source(smsg, sbytes);
@@ -258,7 +298,7 @@ public final class Neutrino {
         }
     }
 
-    /** As {@link #msgSendsv}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendsv}, or a negative errno} */
     public static long msgSendsv_r(int coid, MemorySegment smsg, long sbytes, Iov riov) {
         Caller caller = Caller.current();
         source(smsg, sbytes);
@@ -268,7 +308,11 @@ public final class Neutrino {
         }
     }
 
-    /** As {@link #msgSend}, from a list of parts to a buffer. {@return the server's status} */
+    /**
+     * As {@link #msgSend}, from a list of parts to a buffer.
+     *
+     * @return the server's status
+     */
     public static long msgSendvs(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
         Caller caller = Caller.current();
         target(rmsg, rbytes);
@@ -278,7 +322,7 @@ public final class Neutrino {
         }
     }
 
-    /** As {@link #msgSendvs}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendvs}, or a negative errno} */
     public static long msgSendvs_r(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
         Caller caller = Caller.current();
         target(rmsg, rbytes);
@@ -288,7 +332,11 @@ public final class Neutrino {
         }
     }
 
-    /** As {@link #msgSend}. {@return the server's status} */
+    /**
+     * As {@link #msgSend}.
+     *
+     * @return the server's status
+     */
     public static long msgSendnc(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
         source(smsg, sbytes);
         target(rmsg, rbytes);
@@ -297,7 +345,7 @@ public final class Neutrino {
         return statusOf("MsgSendnc", caller, result);
     }
 
-    /** As {@link #msgSend}; returns a negative errno. */
+    /** {@return the result of {@link #msgSend}, or a negative errno} */
     public static long msgSendnc_r(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
         source(smsg, sbytes);
         target(rmsg, rbytes);
@@ -306,21 +354,29 @@ public final class Neutrino {
         return statusOr(caller, result);
     }
 
-    /** As {@link #msgSend}, from a list of parts to a list of parts. {@return the server's status} */
+    /**
+     * As {@link #msgSend}, from a list of parts to a list of parts.
+     *
+     * @return the server's status
+     */
     public static long msgSendvnc(int coid, Iov siov, Iov riov) {
         Caller caller = Caller.current();
         int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
         return statusOf("MsgSendvnc", caller, result);
     }
 
-    /** As {@link #msgSendv}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendv}, or a negative errno} */
     public static long msgSendvnc_r(int coid, Iov siov, Iov riov) {
         Caller caller = Caller.current();
         int result = Calls.sendv(caller, coid, siov, riov, Calls.FOREVER);
         return statusOr(caller, result);
     }
 
-    /** As {@link #msgSend}, from a buffer to a list of parts. {@return the server's status} */
+    /**
+     * As {@link #msgSend}, from a buffer to a list of parts.
+     *
+     * @return the server's status
+     */
     public static long msgSendsvnc(int coid, MemorySegment smsg, long sbytes, Iov riov) {
         Caller caller = Caller.current();
         source(smsg, sbytes);
@@ -330,7 +386,7 @@ public final class Neutrino {
         }
     }
 
-    /** As {@link #msgSendsv}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendsv}, or a negative errno} */
     public static long msgSendsvnc_r(int coid, MemorySegment smsg, long sbytes, Iov riov) {
         Caller caller = Caller.current();
         source(smsg, sbytes);
@@ -340,7 +396,11 @@ public final class Neutrino {
         }
     }
 
-    /** As {@link #msgSend}, from a list of parts to a buffer. {@return the server's status} */
+    /**
+     * As {@link #msgSend}, from a list of parts to a buffer.
+     *
+     * @return the server's status
+     */
     public static long msgSendvsnc(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
         Caller caller = Caller.current();
         target(rmsg, rbytes);
@@ -350,7 +410,7 @@ public final class Neutrino {
         }
     }
 
-    /** As {@link #msgSendvs}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendvs}, or a negative errno} */
     public static long msgSendvsnc_r(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
         Caller caller = Caller.current();
         target(rmsg, rbytes);
@@ -362,44 +422,60 @@ public final class Neutrino {
 
     // ---- Receiving
 
-    /** Waits for a message or pulse. {@return its rcvid; 0 for a pulse, see {@link #pulse}} */
+    /**
+     * Waits for a message or pulse.
+     *
+     * @return its rcvid; 0 for a pulse, see {@link #pulse}
+     */
     public static long msgReceive(int chid, MemorySegment msg, long bytes, MsgInfo info) {
         return check("MsgReceive", msgReceive_r(chid, msg, bytes, info));
     }
 
-    /** As {@link #msgReceive}; returns a negative errno. */
+    /** {@return the result of {@link #msgReceive}, or a negative errno} */
     public static long msgReceive_r(int chid, MemorySegment msg, long bytes, MsgInfo info) {
         target(msg, bytes);
         return Calls.receive(Caller.current(), chid, msg, bytes, struct(info), Calls.FOREVER);
     }
 
-    /** As {@link #msgReceive}, into a list of parts. {@return the rcvid, or 0} */
+    /**
+     * As {@link #msgReceive}, into a list of parts.
+     *
+     * @return the rcvid, or 0
+     */
     public static long msgReceivev(int chid, Iov riov, MsgInfo info) {
         return check("MsgReceivev", msgReceivev_r(chid, riov, info));
     }
 
-    /** As {@link #msgReceivev}; returns a negative errno. */
+    /** {@return the result of {@link #msgReceivev}, or a negative errno} */
     public static long msgReceivev_r(int chid, Iov riov, MsgInfo info) {
         return Calls.receivev(Caller.current(), chid, riov, struct(info));
     }
 
-    /** Waits for a pulse. {@return 0} */
+    /**
+     * Waits for a pulse.
+     *
+     * @return 0
+     */
     public static int msgReceivePulse(int chid, MemorySegment pulse, long bytes) {
         return check("MsgReceivePulse", msgReceivePulse_r(chid, pulse, bytes));
     }
 
-    /** As {@link #msgReceivePulse}; returns a negative errno. */
+    /** {@return the result of {@link #msgReceivePulse}, or a negative errno} */
     public static int msgReceivePulse_r(int chid, MemorySegment pulse, long bytes) {
         target(pulse, bytes);
         return Calls.receivePulse(Caller.current(), chid, pulse, bytes);
     }
 
-    /** Waits for a pulse. {@return 0} */
+    /**
+     * Waits for a pulse.
+     *
+     * @return 0
+     */
     public static int msgReceivePulsev(int chid, Iov piov) {
         return check("MsgReceivePulsev", msgReceivePulsev_r(chid, piov));
     }
 
-    /** As {@link #msgReceivePulsev}; returns a negative errno. */
+    /** {@return the result of {@link #msgReceivePulsev}, or a negative errno} */
     public static int msgReceivePulsev_r(int chid, Iov piov) {
         return Calls.receivePulsev(Caller.current(), chid, piov);
     }
@@ -416,23 +492,31 @@ public final class Neutrino {
 
     // ---- Finishing
 
-    /** Finishes a message. {@return 0} */
+    /**
+     * Finishes a message.
+     *
+     * @return 0
+     */
     public static int msgReply(long rcvid, long status, MemorySegment msg, long bytes) {
         return check("MsgReply", msgReply_r(rcvid, status, msg, bytes));
     }
 
-    /** As {@link #msgReply}; returns a negative errno. */
+    /** {@return the result of {@link #msgReply}, or a negative errno} */
     public static int msgReply_r(long rcvid, long status, MemorySegment msg, long bytes) {
         source(msg, bytes);
         return neutrino_h.MsgReply_r(rcvid, status, msg, bytes);
     }
 
-    /** As {@link #msgReply}, from a list of parts. {@return 0} */
+    /**
+     * As {@link #msgReply}, from a list of parts.
+     *
+     * @return 0
+     */
     public static int msgReplyv(long rcvid, long status, Iov riov) {
         return check("MsgReplyv", msgReplyv_r(rcvid, status, riov));
     }
 
-    /** As {@link #msgReplyv}; returns a negative errno. */
+    /** {@return the result of {@link #msgReplyv}, or a negative errno} */
     public static int msgReplyv_r(long rcvid, long status, Iov riov) {
         try {
             return neutrino_h.MsgReplyv_r(rcvid, status, riov.list(), riov.parts());
@@ -441,35 +525,47 @@ public final class Neutrino {
         }
     }
 
-    /** Finishes a message with an error; EOK, ERESTART and -1 as on the page. {@return 0} */
+    /**
+     * Finishes a message with an error; EOK, ERESTART and -1 as on the page.
+     *
+     * @return 0
+     */
     public static int msgError(long rcvid, int error) {
         return check("MsgError", msgError_r(rcvid, error));
     }
 
-    /** As {@link #msgError}; returns a negative errno. */
+    /** {@return the result of {@link #msgError}, or a negative errno} */
     public static int msgError_r(long rcvid, int error) {
         return neutrino_h.MsgError_r(rcvid, error);
     }
 
     // ---- Transfer while the client is blocked
 
-    /** Copies from the client's message. {@return the bytes copied} */
+    /**
+     * Copies from the client's message.
+     *
+     * @return the bytes copied
+     */
     public static long msgRead(long rcvid, MemorySegment msg, long bytes, long offset) {
         return check("MsgRead", msgRead_r(rcvid, msg, bytes, offset));
     }
 
-    /** As {@link #msgRead}; returns a negative errno. */
+    /** {@return the result of {@link #msgRead}, or a negative errno} */
     public static long msgRead_r(long rcvid, MemorySegment msg, long bytes, long offset) {
         target(msg, bytes);
         return neutrino_h.MsgRead_r(rcvid, msg, bytes, offset);
     }
 
-    /** As {@link #msgRead}. {@return the bytes copied} */
+    /**
+     * As {@link #msgRead}.
+     *
+     * @return the bytes copied
+     */
     public static long msgReadv(long rcvid, Iov riov, long offset) {
         return check("MsgReadv", msgReadv_r(rcvid, riov, offset));
     }
 
-    /** As {@link #msgReadv}; returns a negative errno. */
+    /** {@return the result of {@link #msgReadv}, or a negative errno} */
     public static long msgReadv_r(long rcvid, Iov riov, long offset) {
         try {
             return neutrino_h.MsgReadv_r(rcvid, riov.writableList(), riov.parts(), offset);
@@ -478,23 +574,31 @@ public final class Neutrino {
         }
     }
 
-    /** Copies into the client's reply buffers. {@return the bytes copied} */
+    /**
+     * Copies into the client's reply buffers.
+     *
+     * @return the bytes copied
+     */
     public static long msgWrite(long rcvid, MemorySegment msg, long bytes, long offset) {
         return check("MsgWrite", msgWrite_r(rcvid, msg, bytes, offset));
     }
 
-    /** As {@link #msgWrite}; returns a negative errno. */
+    /** {@return the result of {@link #msgWrite}, or a negative errno} */
     public static long msgWrite_r(long rcvid, MemorySegment msg, long bytes, long offset) {
         source(msg, bytes);
         return neutrino_h.MsgWrite_r(rcvid, msg, bytes, offset);
     }
 
-    /** As {@link #msgWrite}. {@return the bytes copied} */
+    /**
+     * As {@link #msgWrite}.
+     *
+     * @return the bytes copied
+     */
     public static long msgWritev(long rcvid, Iov iov, long offset) {
         return check("MsgWritev", msgWritev_r(rcvid, iov, offset));
     }
 
-    /** As {@link #msgWritev}; returns a negative errno. */
+    /** {@return the result of {@link #msgWritev}, or a negative errno} */
     public static long msgWritev_r(long rcvid, Iov iov, long offset) {
         try {
             return neutrino_h.MsgWritev_r(rcvid, iov.list(), iov.parts(), offset);
@@ -505,84 +609,116 @@ public final class Neutrino {
 
     // ---- About a message
 
-    /** Tells of a received message. {@return 0} */
+    /**
+     * Tells of a received message.
+     *
+     * @return 0
+     */
     public static int msgInfo(long rcvid, MsgInfo info) {
         return check("MsgInfo", msgInfo_r(rcvid, info));
     }
 
-    /** As {@link #msgInfo}; returns a negative errno. */
+    /** {@return the result of {@link #msgInfo}, or a negative errno} */
     public static int msgInfo_r(long rcvid, MsgInfo info) {
         return neutrino_h.MsgInfo_r(rcvid, struct(info));
     }
 
-    /** Takes the priority of a received message. {@return 0} */
+    /**
+     * Takes the priority of a received message.
+     *
+     * @return 0
+     */
     public static int msgCurrent(long rcvid) {
         return check("MsgCurrent", msgCurrent_r(rcvid));
     }
 
-    /** As {@link #msgCurrent}; returns a negative errno. */
+    /** {@return the result of {@link #msgCurrent}, or a negative errno} */
     public static int msgCurrent_r(long rcvid) {
         return neutrino_h.MsgCurrent_r(rcvid);
     }
 
     // ---- Pulses and events
 
-    /** Puts a pulse into a channel's queue. {@return 0} */
+    /**
+     * Puts a pulse into a channel's queue.
+     *
+     * @return 0
+     */
     public static int msgSendPulse(int coid, int priority, int code, int value) {
         return check("MsgSendPulse", msgSendPulse_r(coid, priority, code, value));
     }
 
-    /** As {@link #msgSendPulse}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendPulse}, or a negative errno} */
     public static int msgSendPulse_r(int coid, int priority, int code, int value) {
         return neutrino_h.MsgSendPulse_r(coid, priority, code, value);
     }
 
-    /** As {@link #msgSendPulse}, with 64 bits. {@return 0} */
+    /**
+     * As {@link #msgSendPulse}, with 64 bits.
+     *
+     * @return 0
+     */
     public static int msgSendPulsePtr(int coid, int priority, int code, long value) {
         return check("MsgSendPulsePtr", msgSendPulsePtr_r(coid, priority, code, value));
     }
 
-    /** As {@link #msgSendPulsePtr}; returns a negative errno. */
+    /** {@return the result of {@link #msgSendPulsePtr}, or a negative errno} */
     public static int msgSendPulsePtr_r(int coid, int priority, int code, long value) {
         return neutrino_h.MsgSendPulsePtr_r(coid, priority, code, MemorySegment.ofAddress(value));
     }
 
-    /** Delivers an event to the client of a message, also after the reply. {@return 0} */
+    /**
+     * Delivers an event to the client of a message, also after the reply.
+     *
+     * @return 0
+     */
     public static int msgDeliverEvent(long rcvid, SigEvent event) {
         return check("MsgDeliverEvent", msgDeliverEvent_r(rcvid, event));
     }
 
-    /** As {@link #msgDeliverEvent}; returns a negative errno. */
+    /** {@return the result of {@link #msgDeliverEvent}, or a negative errno} */
     public static int msgDeliverEvent_r(long rcvid, SigEvent event) {
         return neutrino_h.MsgDeliverEvent_r(rcvid, struct(event));
     }
 
-    /** Checks an event. {@return 0} */
+    /**
+     * Checks an event.
+     *
+     * @return 0
+     */
     public static int msgVerifyEvent(long rcvid, SigEvent event) {
         return check("MsgVerifyEvent", msgVerifyEvent_r(rcvid, event));
     }
 
-    /** As {@link #msgVerifyEvent}; returns a negative errno. */
+    /** {@return the result of {@link #msgVerifyEvent}, or a negative errno} */
     public static int msgVerifyEvent_r(long rcvid, SigEvent event) {
         return neutrino_h.MsgVerifyEvent_r(rcvid, struct(event));
     }
 
-    /** Registers an event and turns it into a handle. {@return 0} */
+    /**
+     * Registers an event and turns it into a handle.
+     *
+     * @return 0
+     */
     public static int msgRegisterEvent(SigEvent event, int coid) {
         return check("MsgRegisterEvent", msgRegisterEvent_r(event, coid));
     }
 
-    /** As {@link #msgRegisterEvent}; returns a negative errno. */
+    /** {@return the result of {@link #msgRegisterEvent}, or a negative errno} */
     public static int msgRegisterEvent_r(SigEvent event, int coid) {
         return neutrino_h.MsgRegisterEvent_r(struct(event), coid);
     }
 
-    /** Forgets a registered event. {@return 0} */
+    /**
+     * Forgets a registered event.
+     *
+     * @return 0
+     */
     public static int msgUnregisterEvent(SigEvent event) {
         return check("MsgUnregisterEvent", msgUnregisterEvent_r(event));
     }
 
-    /** As {@link #msgUnregisterEvent}; returns a negative errno. */
+    /** {@return the result of {@link #msgUnregisterEvent}, or a negative errno} */
     public static int msgUnregisterEvent_r(SigEvent event) {
         return neutrino_h.MsgUnregisterEvent_r(struct(event));
     }
@@ -602,7 +738,7 @@ public final class Neutrino {
         return check("TimerTimeout", timerTimeout_r(id, flags, event, nanoseconds));
     }
 
-    /** As {@link #timerTimeout}; returns a negative errno. */
+    /** {@return the result of {@link #timerTimeout}, or a negative errno} */
     public static long timerTimeout_r(int id, int flags, SigEvent event, long nanoseconds) {
         Caller caller = Caller.current();
         try (Arena arena = Arena.ofConfined()) {
@@ -632,7 +768,11 @@ public final class Neutrino {
         return left;
     }
 
-    /** Makes a timer, for one with SIGEV_PULSE or another kind of event. {@return the timer} */
+    /**
+     * Makes a timer, for one with SIGEV_PULSE or another kind of event.
+     *
+     * @return the timer
+     */
     public static long timerCreate(int id, SigEvent event) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment timer = arena.allocate(ValueLayout.ADDRESS);
@@ -692,7 +832,11 @@ public final class Neutrino {
      */
     public record NameAttach(int chid, MemorySegment segment) {}
 
-    /** Makes a channel with a name. dispatch must be null: {@return the record, for its chid and for nameDetach} */
+    /**
+     * Makes a channel with a name. dispatch must be null:
+     *
+     * @return the record, for its chid and for nameDetach
+     */
     public static NameAttach nameAttach(MemorySegment dispatch, String path, int flags) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment[] record = new MemorySegment[1];
@@ -702,19 +846,31 @@ public final class Neutrino {
         }
     }
 
-    /** Gives a name up and ends its channel. {@return 0} */
+    /**
+     * Gives a name up and ends its channel.
+     *
+     * @return 0
+     */
     public static int nameDetach(NameAttach attach, int flags) {
         return check("name_detach", Named.detach(attach == null ? MemorySegment.NULL : attach.segment(), flags));
     }
 
-    /** Connects to the channel that has a name. {@return the connection's id} */
+    /**
+     * Connects to the channel that has a name.
+     *
+     * @return the connection's id
+     */
     public static int nameOpen(String name, int flags) {
         try (Arena arena = Arena.ofConfined()) {
             return check("name_open", Calls.nameOpen(arena.allocateFrom(name), flags));
         }
     }
 
-    /** Ends a connection made by nameOpen. {@return 0} */
+    /**
+     * Ends a connection made by nameOpen.
+     *
+     * @return 0
+     */
     public static int nameClose(int coid) {
         return check("name_close", Named.close(coid));
     }

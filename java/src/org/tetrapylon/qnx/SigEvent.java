@@ -77,7 +77,11 @@ public final class SigEvent {
         return event;
     }
 
-    /** Lets the server change the value of a registered event. {@return this event} */
+    /**
+     * Lets the server change the value of a registered event.
+     *
+     * @return this event
+     */
     public SigEvent updateable() {
         struct.set(ValueLayout.JAVA_INT, NOTIFY, struct.get(ValueLayout.JAVA_INT, NOTIFY) | neutrino_h.SIGEV_FLAG_UPDATEABLE());
         return this;

@@ -14,6 +14,8 @@ final class AllocationCount {
     /** How many lines it prints. */
     static final int CASES = 18;
 
+    /** Nanoseconds. */
+    private static final long PATIENCE = 4_000_000_000L;
     private static final int WARM_UP = 20_000;
     private static final int MESSAGES = 2_000;
     private static final com.sun.management.ThreadMXBean THREADS =
@@ -115,9 +117,11 @@ final class AllocationCount {
         for (int i = 0; i < WARM_UP; i++) {
             messages.run();
         }
-        // The JVM may have something of its own to do once, on this thread, too; a cost per message is there every time.
+        // The JVM may have something of its own to do once, on this thread, too, and on a busy machine takes its time to compile;
+        // a cost per message is there every time.
         long least = Long.MAX_VALUE;
-        for (int round = 0; round < 5 && least > 0; round++) {
+        long end = System.nanoTime() + PATIENCE;
+        for (int round = 0; least > 0 && (round < 5 || System.nanoTime() < end); round++) {
             long before = THREADS.getCurrentThreadAllocatedBytes();
             for (int i = 0; i < MESSAGES; i++) {
                 messages.run();

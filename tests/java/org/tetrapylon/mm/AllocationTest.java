@@ -9,12 +9,12 @@ import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Finished;
 
 /** Messages cost nothing on the Java heap: counted by the JVM itself, in a process that does nothing else. */
-@Timeout(60)
+@Timeout(110)
 class AllocationTest {
 
     @Test
     void messagesAllocateNothing() throws Exception {
-        Finished counted = Finished.of(Duration.ofSeconds(50),
+        Finished counted = Finished.of(Duration.ofSeconds(100),
                 Processes.java(List.of("--add-modules", "jdk.management"), AllocationCount.class));
         assertEquals(0, counted.exitCode(), counted.output());
         List<String> all = counted.output().lines().toList();
