@@ -171,8 +171,9 @@ struct scan {
 static inline bool something_new(void *argument)
 {
     struct scan *scan = argument;
-    struct tpy_entry *entries = atomic_load_explicit(&scan->port->entries, memory_order_acquire);
+    /* The count first: a list is there before its entries are counted, and a longer one replaces it before more are. */
     uint32_t count = atomic_load_explicit(&scan->port->entry_count, memory_order_acquire);
+    struct tpy_entry *entries = atomic_load_explicit(&scan->port->entries, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++) {
         struct tpy_shared *shared = atomic_load_explicit(&entries[i].shared, memory_order_relaxed);
         uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;

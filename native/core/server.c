@@ -215,7 +215,8 @@ static void bind(struct tpy_link *link, const struct tpy_say *say)
     struct tpy_say answer = {0};
     struct tpy_exchange *exchange;
     struct tpy_client *client = find_client(link, say->connection);
-    int fd = -1, result = !client ? -EBADF : link->exchange_count >= EXCHANGES_PER_LINK ? -EAGAIN : tpy_exchange_allocate(&exchange, &fd);
+    int fd = -1, result = !client ? -EBADF : atomic_load(&client->refused) ? -ESRCH : link->exchange_count >= EXCHANGES_PER_LINK ? -EAGAIN : 0;
+    if (result == 0) result = tpy_exchange_allocate(&exchange, &fd);
     if (result == 0) {
         tpy_link_retain(link);
         link->exchange_count++;

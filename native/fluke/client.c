@@ -86,6 +86,7 @@ static inline fluke_error_t compose(struct client_transfer *it)
     int count = 0;
     offer->send_parts = offer->reply_parts = 0;
     offer->fd_count = 0;
+    offer->mark = 0; /* for an offer that fails before it begins */
     it->kind = 0;
     it->offered = 0;
     switch (it->stage) {

@@ -99,6 +99,7 @@ static fluke_error_t plain(fluke_ref_t *dest, fluke_ipc_params_t *params, uint8_
     it.offer.strike = TPY_STRIKE_BOTH;
     it.offer.linger = 0;
     it.offer.reply_within = 0;
+    it.offer.mark = 0;
     it.offer.tag = 0;
     it.offer.priority = tpy_thread_priority(it.thread->core);
     for (;;) {

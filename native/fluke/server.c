@@ -5,6 +5,7 @@
 
 #include "core/errors.h"
 #include "core/port.h"
+#include "fluke/held.h"
 #include "fluke/message.h"
 #include "fluke/port.h"
 #include "fluke/transfer.h"
@@ -48,18 +49,6 @@ void tpy_fluke_server_take(struct tpy_fluke_server *side, const struct tpy_recei
     }
 }
 
-/* The client's next offer; its first bytes go to the parts, and count if `unit` says in what. 0, -ESRCH, -EINTR, -ECANCELED, -ETIMEDOUT. */
-static inline int next_offer(struct tpy_fluke_server *side, const struct iovec *parts, size_t count, unsigned unit, int64_t deadline,
-    struct tpy_receipt *receipt)
-{
-    struct tpy_filter filter = {.only = side->exchange, .held = side->serial, .mark_unit = unit, .mark = TPY_FLUKE_BEGUN};
-    fluke_error_t error;
-    struct tpy_port *port = tpy_fluke_core_port(&error);
-    int result = port ? tpy_receive(port, &filter, parts, count, 0, deadline, receipt) : -ESRCH;
-    if (TPY_LIKELY(result == 0)) tpy_fluke_server_take(side, receipt);
-    return result;
-}
-
 /* A wait for the client ended without an offer. */
 static fluke_error_t no_offer(struct transfer *it, int result, fluke_error_t disconnected)
 {
@@ -78,24 +67,11 @@ static fluke_error_t no_offer(struct transfer *it, int result, fluke_error_t dis
     return disconnected;
 }
 
-/* An answer that leaves the connection standing. It may come too late, for an offer that was withdrawn: then the next one comes all the same,
- * or the news that the client is gone. */
-static inline int turn(struct tpy_fluke_server *side, enum tpy_fluke_answer status, const struct iovec *parts, size_t count)
-{
-    side->accepted = false;
-    return tpy_turn(side->exchange, side->serial, status, parts, count);
-}
-
-static inline int commit(struct tpy_fluke_server *side, uint64_t count)
-{
-    return tpy_commit(side->exchange, side->serial, TPY_FLUKE_BEGUN | count);
-}
-
 /* Data that has been copied counts, unless the client has withdrawn. */
 fluke_error_t tpy_fluke_server_count(struct transfer *it, uint64_t words, bool committed)
 {
     struct tpy_fluke_server *side = it->side;
-    if (TPY_UNLIKELY(!committed) && commit(side, side->taken + words) != 0) {
+    if (TPY_UNLIKELY(!committed) && tpy_fluke_commit(side, side->taken + words) != 0) {
         side->accepted = false;
         return GO_ON;
     }
@@ -111,7 +87,7 @@ static fluke_error_t hand_out(struct transfer *it)
     struct tpy_fluke_server *side = it->side;
     unsigned count = side->ref_count - side->ref_taken;
     if (count > it->params->recv_ref_count) count = (unsigned)it->params->recv_ref_count;
-    if (count > 0 && commit(side, side->ref_taken + count) != 0) {
+    if (count > 0 && tpy_fluke_commit(side, side->ref_taken + count) != 0) {
         side->accepted = false;
         return GO_ON;
     }
@@ -159,7 +135,7 @@ fluke_error_t tpy_fluke_server_receive(struct transfer *it)
             if (TPY_UNLIKELY(count < 0)) return FLUKE_NO_RESOURCES;
             /* Room that this call has filled: the answer is what the client does just now. */
             bool filled = it->came > 0 && words == 0 && !side->refs_next;
-            int result = next_offer(side, parts, (size_t)count, side->refs_next ? 0 : 4, filled ? 0 : TPY_NEVER, &receipt);
+            int result = tpy_fluke_next_offer(side, parts, (size_t)count, side->refs_next ? 0 : 4, filled ? 0 : TPY_NEVER, &receipt);
             if (TPY_UNLIKELY(result == -ETIMEDOUT)) return FLUKE_IPC_RECV_MORE_DATA;
             if (TPY_UNLIKELY(result != 0)) {
                 error = no_offer(it, result, FLUKE_IPC_RECV_DISCONNECTED);
@@ -182,7 +158,7 @@ fluke_error_t tpy_fluke_server_receive(struct transfer *it)
         if (TPY_UNLIKELY(error != FLUKE_SUCCESS)) return error;
         if (TPY_LIKELY(side->kind & TPY_FLUKE_OVER)) return FLUKE_SUCCESS;
         side->refs_next = side->kind & TPY_FLUKE_MORE;
-        turn(side, TPY_FLUKE_TAKEN, NULL, 0);
+        tpy_fluke_turn(side, TPY_FLUKE_TAKEN, NULL, 0);
     }
 }
 
@@ -193,7 +169,7 @@ static inline fluke_error_t acknowledge(struct transfer *it)
     for (;;) {
         if (TPY_UNLIKELY(!side->accepted)) {
             struct tpy_receipt receipt;
-            int result = next_offer(side, NULL, 0, 0, TPY_NEVER, &receipt);
+            int result = tpy_fluke_next_offer(side, NULL, 0, 0, TPY_NEVER, &receipt);
             if (result != 0) {
                 fluke_error_t error = no_offer(it, result, FLUKE_IPC_ACK_DISCONNECTED);
                 if (error == GO_ON) continue;
@@ -205,13 +181,13 @@ static inline fluke_error_t acknowledge(struct transfer *it)
             side->fd_count = 0;
         }
         if (TPY_LIKELY(side->kind & TPY_FLUKE_OVER)) {
-            if (TPY_UNLIKELY(side->taken < side->words) && commit(side, side->words) != 0) {
+            if (TPY_UNLIKELY(side->taken < side->words) && tpy_fluke_commit(side, side->words) != 0) {
                 side->accepted = false;
                 continue;
             }
             break;
         }
-        turn(side, TPY_FLUKE_TAKEN, NULL, 0);
+        tpy_fluke_turn(side, TPY_FLUKE_TAKEN, NULL, 0);
     }
     side->refs_next = false;
     atomic_store_explicit(&side->role, TPY_FLUKE_SENDER, memory_order_relaxed);
@@ -233,7 +209,7 @@ static fluke_error_t send_refs(struct transfer *it, bool *last)
     int result = fd_count ? tpy_give_fds(side->exchange, side->serial, fds, fd_count) : 0;
     if (TPY_UNLIKELY(result != 0 && result != -ESRCH)) return FLUKE_NO_RESOURCES;
     if (result == 0 && *last && it->ending == TPY_FLUKE_BYE) result = tpy_finish(side->exchange, side->serial, status, &records, 1);
-    else if (result == 0) result = turn(side, status, &records, 1);
+    else if (result == 0) result = tpy_fluke_turn(side, status, &records, 1);
     side->accepted = false;
     if (result == 0) cargo->refs_sent += count;
     else *last = false;
@@ -255,7 +231,7 @@ static inline fluke_error_t send_data(struct transfer *it, bool *last)
     else if (status == TPY_FLUKE_PART && here == room) status = TPY_FLUKE_FULL;
     *last = here == left && cargo->refs == cargo->refs_sent;
     if (status == TPY_FLUKE_BYE) result = tpy_finish(side->exchange, side->serial, status, parts, (size_t)count);
-    else result = turn(side, status, parts, (size_t)count);
+    else result = tpy_fluke_turn(side, status, parts, (size_t)count);
     side->accepted = false;
     if (TPY_LIKELY(result == 0)) cargo->sent += here;
     else *last = false;
@@ -275,7 +251,7 @@ static inline fluke_error_t send(struct transfer *it)
         fluke_error_t error;
         if (TPY_UNLIKELY(!side->accepted)) {
             struct tpy_receipt receipt;
-            int result = next_offer(side, NULL, 0, 0, TPY_NEVER, &receipt);
+            int result = tpy_fluke_next_offer(side, NULL, 0, 0, TPY_NEVER, &receipt);
             bool sent = it->cargo.words == it->cargo.sent && it->cargo.refs == it->cargo.refs_sent;
             if (result != 0) {
                 error = no_offer(it, result, sent && it->ending == TPY_FLUKE_NOW_OVER ? FLUKE_IPC_OVER_DISCONNECTED : FLUKE_IPC_SEND_DISCONNECTED);
@@ -304,7 +280,7 @@ static inline fluke_error_t over(struct transfer *it)
         if (TPY_LIKELY(!side->accepted)) {
             int count = tpy_fluke_receive_parts(it->thread, it->params, &parts, &words);
             if (TPY_UNLIKELY(count < 0)) return FLUKE_NO_RESOURCES;
-            int result = next_offer(side, parts, (size_t)count, 4, TPY_NEVER, &receipt);
+            int result = tpy_fluke_next_offer(side, parts, (size_t)count, 4, TPY_NEVER, &receipt);
             if (TPY_UNLIKELY(result != 0)) {
                 error = no_offer(it, result, FLUKE_IPC_OVER_DISCONNECTED);
                 if (error == GO_ON) continue;
@@ -312,7 +288,7 @@ static inline fluke_error_t over(struct transfer *it)
             }
         }
         if (TPY_UNLIKELY(!(side->kind & TPY_FLUKE_ACK))) { /* it was interrupted before it knew, or knows nothing yet */
-            turn(side, TPY_FLUKE_NOW_OVER, NULL, 0);
+            tpy_fluke_turn(side, TPY_FLUKE_NOW_OVER, NULL, 0);
             continue;
         }
         error = tpy_fluke_server_count(it, receipt.received / 4, receipt.committed); /* the reversal counts too */

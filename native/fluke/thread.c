@@ -147,7 +147,8 @@ void tpy_fluke_threads_leave(struct tpy_fluke_pset *pset)
     pthread_mutex_lock(&lock);
     for (struct fluke_thread *thread = all; thread; thread = thread->next) {
         struct tpy_fluke_pset *its = pset;
-        if (thread->listed && atomic_compare_exchange_strong(&thread->pset, &its, NULL) && atomic_load(&thread->waiting)) tell(thread, TPY_FLUKE_PSET_GONE);
+        if (thread->listed && atomic_compare_exchange_strong(&thread->pset, &its, NULL) && atomic_load(&thread->waiting))
+            tell(thread, TPY_FLUKE_PSET_GONE);
     }
     pthread_mutex_unlock(&lock);
 }

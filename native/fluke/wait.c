@@ -43,7 +43,8 @@ static bool plain(struct fluke_thread *thread, fluke_ipc_params_t *params, struc
 {
     uint8_t kind = receipt->kind;
     fluke_ipc_params_t before = *params;
-    if (!receipt->committed && tpy_commit(receipt->exchange, receipt->sequence, TPY_FLUKE_BEGUN | (receipt->send_length / 4 & TPY_FLUKE_MARK_COUNT)) != 0) return false;
+    uint64_t mark = TPY_FLUKE_BEGUN | (receipt->send_length / 4 & TPY_FLUKE_MARK_COUNT);
+    if (TPY_UNLIKELY(!receipt->committed) && tpy_commit(receipt->exchange, receipt->sequence, mark) != 0) return false;
     tpy_fluke_received(params, receipt->received / 4);
     if (kind & TPY_FLUKE_MORE && !plain_refs(thread, params, port, receipt)) {
         *params = before;

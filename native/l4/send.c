@@ -82,14 +82,20 @@ static inline __attribute__((always_inline)) int prepare(struct sending *sending
     sending->timeout = timeout;
     sending->call = call;
     sending->reply = NULL;
-    sending->offer = (struct tpy_offer){
-        .deadline = TPY_NEVER,
-        .tag = local->tag,
-        .kind = call ? TPY_L4_CALL : 0,
-        .priority = tpy_thread_priority(local->thread),
-        .strike = TPY_STRIKE_SEND,
-        .flags = TPY_OFFER_UNSIGNALLED | TPY_OFFER_STAGED,
-    };
+    /* What goes in, field by field: a structure of this size would be cleared by a string instruction, which costs 10 ns. */
+    struct tpy_offer *offer = &sending->offer;
+    offer->deadline = TPY_NEVER;
+    offer->reply_within = 0;
+    offer->tag = local->tag;
+    offer->kind = call ? TPY_L4_CALL : 0;
+    offer->priority = tpy_thread_priority(local->thread);
+    offer->strike = TPY_STRIKE_SEND;
+    offer->linger = 0;
+    offer->fds = NULL;
+    offer->fd_count = 0;
+    offer->flags = TPY_OFFER_UNSIGNALLED | TPY_OFFER_STAGED;
+    offer->status = 0;
+    offer->length = 0;
     if (TPY_UNLIKELY(timeout != 0)) {
         int64_t time = tpy_l4_send_time(timeout);
         sending->offer.tag |= tpy_l4_tag_faults(timeout);

@@ -12,4 +12,5 @@ ensure_built() {
   fi
   sh scripts/lib/check-machine
   mvn -B -q -DskipTests package </dev/null || fail "the build failed; its messages above say where."
+  touch "$JAR" # which Maven leaves alone when only C programs have changed
 }

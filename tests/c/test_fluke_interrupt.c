@@ -14,22 +14,24 @@ static void handler(fluke_error_t error)
     fluke_reach(2);
 }
 
-/* Another thread of the caller's process, which interrupts it once it sleeps. */
+/* Another thread of the caller's process, which interrupts it once a step is reached and it sleeps. */
 struct target {
     fluke_thread_t *thread;
+    unsigned step;
     pid_t tid;
     pthread_t interrupter;
 };
 static void *interrupts(void *argument)
 {
     struct target *target = argument;
+    fluke_await(target->step);
     fluke_await_asleep(target->tid);
     CHECK_STATUS(fluke_thread_interrupt(target->thread), FLUKE_SUCCESS);
     return NULL;
 }
-static void be_interrupted(struct target *target)
+static void be_interrupted(struct target *target, unsigned step)
 {
-    *target = (struct target){.thread = fluke_thread_self(), .tid = (pid_t)syscall(SYS_gettid)};
+    *target = (struct target){.thread = fluke_thread_self(), .step = step, .tid = (pid_t)syscall(SYS_gettid)};
     CHECK_EQ(pthread_create(&target->interrupter, NULL, interrupts, target), 0);
 }
 
@@ -43,8 +45,7 @@ static void with_a_handler_caller(const struct fluke_side *side)
     fluke_begin(side);
     CHECK_STATUS(fluke_thread_set_handlers(fluke_thread_self(), NULL, handler, NULL, NULL), FLUKE_SUCCESS);
     fluke_ipc_params_t params = fluke_params(out, 5, in, 9);
-    be_interrupted(&target);
-    fluke_reach(1);
+    be_interrupted(&target, 1);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_SUCCESS);
     CHECK_EQ(ran, 1);
     CHECK_EQ(params.send_buf.words, 5);
@@ -59,6 +60,7 @@ static void with_a_handler_peer(const struct fluke_side *side)
 
     CHECK_STATUS(fluke_go_over(side, &params), FLUKE_IPC_RECV_MORE_DATA);
     /* The caller sleeps in the middle of its send, is interrupted, and sleeps again. */
+    fluke_reach(1);
     params = fluke_params(NULL, 0, in + 3, 6);
     fluke_await(2);
     fluke_await_asleep(fluke_other(side));
@@ -83,14 +85,14 @@ static void called_again_in_the_send_caller(const struct fluke_side *side)
     fluke_ipc_params_t params = fluke_params(out, 10, in, 9);
     params.send_buf_tab = rest;
     params.send_buf_count = 2;
-    be_interrupted(&target);
+    be_interrupted(&target, 1);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_INTERRUPTED);
     pthread_join(target.interrupter, NULL);
     CHECK_PTR_EQ(params.send_buf.buf, out + 25);
     CHECK_EQ(params.send_buf.words, 5);
     CHECK_EQ(params.send_buf_count, 1);
     CHECK_CAME(params, in, 0);
-    fluke_reach(1);
+    fluke_reach(2);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_SUCCESS); /* the ack and 25 words are done */
     CHECK_CAME(params, in, 2);
     CHECK_EQ(params.send_buf.words, 5); /* as it was given */
@@ -102,7 +104,8 @@ static void called_again_in_the_send_peer(const struct fluke_side *side)
     fluke_ipc_params_t params = fluke_params(NULL, 0, in, 25);
 
     CHECK_STATUS(fluke_go_over(side, &params), FLUKE_IPC_RECV_MORE_DATA);
-    fluke_await(1);
+    fluke_reach(1);
+    fluke_await(2);
     params = fluke_params(NULL, 0, in + 25, 76);
     CHECK_STATUS(side->receive(&params), FLUKE_SUCCESS);
     CHECK_CAME(params, in + 25, 75);
@@ -120,7 +123,7 @@ static void called_again_in_the_receive_caller(const struct fluke_side *side)
 
     fluke_begin(side);
     fluke_ipc_params_t params = fluke_params(out, 2, in, 9);
-    be_interrupted(&target);
+    be_interrupted(&target, 1);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_INTERRUPTED);
     pthread_join(target.interrupter, NULL);
     CHECK_EQ(params.send_buf.words, 0);
@@ -138,6 +141,7 @@ static void called_again_in_the_receive_peer(const struct fluke_side *side)
     fluke_ipc_params_t params = fluke_params(NULL, 0, in, 9);
 
     CHECK_STATUS(fluke_go_over(side, &params), FLUKE_SUCCESS);
+    fluke_reach(1);
     fluke_fill(out, 5, 8);
     params = fluke_params(out, 3, NULL, 0);
     CHECK_STATUS(side->ack_send(&params), FLUKE_SUCCESS);
@@ -154,7 +158,7 @@ static void connects_and_waits_server(fluke_pset_t *pset)
     struct target target;
     fluke_ipc_params_t params = fluke_params(NULL, 0, in, 4);
 
-    be_interrupted(&target);
+    be_interrupted(&target, 0);
     CHECK_STATUS(fluke_ipc_setup_wait_receive(pset, &params, NULL), FLUKE_IPC_INTERRUPTED);
     pthread_join(target.interrupter, NULL);
     CHECK_CAME(params, in, 0);
@@ -174,15 +178,15 @@ static void connects_and_waits_client(fluke_ref_t *dest)
     fluke_ipc_params_t params = fluke_params(out, 3, in, 4);
 
     fluke_await(1);
-    be_interrupted(&target);
+    be_interrupted(&target, 0);
     CHECK_STATUS(fluke_ipc_client_connect_send_over_receive(dest, &params), FLUKE_IPC_INTERRUPTED);
     pthread_join(target.interrupter, NULL);
     CHECK_PTR_EQ(params.send_buf.buf, out);
     CHECK_EQ(params.send_buf.words, 3);
-    be_interrupted(&target);
+    be_interrupted(&target, 0);
     CHECK_STATUS(fluke_ipc_call(dest, &params), FLUKE_IPC_INTERRUPTED);
     pthread_join(target.interrupter, NULL);
-    be_interrupted(&target);
+    be_interrupted(&target, 0);
     CHECK_STATUS(fluke_ipc_send(dest, &params), FLUKE_IPC_INTERRUPTED);
     pthread_join(target.interrupter, NULL);
     fluke_reach(2);
@@ -258,10 +262,10 @@ static void a_handler_disconnects_caller(const struct fluke_side *side)
     fluke_begin(side);
     CHECK_STATUS(fluke_thread_set_handlers(fluke_thread_self(), NULL, disconnects, NULL, NULL), FLUKE_SUCCESS);
     fluke_ipc_params_t params = fluke_params(out, 100, in, 9);
-    be_interrupted(&target);
+    be_interrupted(&target, 1);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_SEND_DISCONNECTED);
     pthread_join(target.interrupter, NULL);
-    fluke_reach(1);
+    fluke_reach(2);
 }
 static void a_handler_disconnects_peer(const struct fluke_side *side)
 {
@@ -269,7 +273,8 @@ static void a_handler_disconnects_peer(const struct fluke_side *side)
     fluke_ipc_params_t params = fluke_params(NULL, 0, in, 10);
 
     CHECK_STATUS(fluke_go_over(side, &params), FLUKE_IPC_RECV_MORE_DATA);
-    fluke_await(1);
+    fluke_reach(1);
+    fluke_await(2);
     params = fluke_params(NULL, 0, in, 200);
     CHECK_STATUS(side->receive(&params), FLUKE_IPC_RECV_DISCONNECTED);
 }

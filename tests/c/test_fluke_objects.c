@@ -1,5 +1,6 @@
 /* fluke_objects: ports, port sets, references and names. */
 #include "fluke_support.h"
+#include "observe.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -213,6 +214,52 @@ static void many_references_client(fluke_ref_t *dest)
     for (int i = 0; i < MANY; i++)
         CHECK_EQ(fluke_ref_fd(&refs[i]) >= 0, i % 3 == 0);
     fluke_ipc_client_disconnect();
+}
+
+/* Descriptors that nobody took are closed: dropped for an ack, with a disconnect, without a slot. */
+FLUKE_CASE(descriptors_do_not_pile_up)
+static void descriptors_do_not_pile_up_server(fluke_pset_t *pset)
+{
+    uint32_t in[5];
+    fluke_ref_t ref, *slots[1] = {&ref};
+    int before = 0;
+
+    CHECK_STATUS(fluke_ref_create(&ref), FLUKE_SUCCESS);
+    for (int i = 0; i < 30; i++) {
+        fluke_ipc_params_t params = fluke_params(NULL, 0, in, 5);
+        params.recv_ref_tab = slots;
+        params.recv_ref_count = 1;
+        CHECK_STATUS(fluke_ipc_setup_wait_receive(pset, &params, NULL), FLUKE_IPC_RECV_MORE_REFS);
+        if (i % 2) { /* the other two are dropped */
+            params = fluke_params(in, 2, NULL, 0);
+            CHECK_STATUS(fluke_ipc_server_ack_send(&params), FLUKE_SUCCESS);
+        }
+        fluke_ipc_server_disconnect();
+        params = fluke_params(NULL, 0, in, 5); /* a one-way message with three, and no slot */
+        CHECK_STATUS(fluke_ipc_wait_receive(&params, NULL), FLUKE_SUCCESS);
+        if (i == 0)
+            before = observe_descriptors();
+    }
+    CHECK_LT(observe_descriptors(), before + 10); /* some come and go with the set-up; 30 rounds would leave 150 */
+}
+static void descriptors_do_not_pile_up_client(fluke_ref_t *dest)
+{
+    uint32_t in[5], out[2] = {0};
+    fluke_ref_t ref, *refs[3] = {&ref, &ref, &ref};
+
+    CHECK_STATUS(fluke_ref_create(&ref), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_ref_from_fd(&ref, STDIN_FILENO), FLUKE_SUCCESS);
+    for (int i = 0; i < 30; i++) {
+        fluke_ipc_params_t params = fluke_params(out, 2, in, 5);
+        params.send_ref_tab = refs;
+        params.send_ref_count = 3;
+        CHECK_STATUS(fluke_ipc_client_connect_send_over_receive(dest, &params),
+                     i % 2 ? FLUKE_IPC_RECV_DISCONNECTED : FLUKE_IPC_SEND_DISCONNECTED);
+        params = fluke_params(out, 2, NULL, 0);
+        params.send_ref_tab = refs;
+        params.send_ref_count = 3;
+        CHECK_STATUS(fluke_ipc_send(dest, &params), FLUKE_SUCCESS);
+    }
 }
 
 /* A port in no port set, then in one, then in another, with a client that waits all the time. */

@@ -86,6 +86,13 @@ static struct helper *start_helper(struct shared *it, bool at_receiver, pthread_
     return helper;
 }
 
+static void end_helper(struct helper *helper)
+{
+    if (helper->pages.at) munmap(helper->pages.at, helper->pages.size);
+    if (helper->pages.at) close(helper->pages.fd);
+    free(helper);
+}
+
 static char *string_of(const struct course *course, const struct helper *helper, bool at_receiver)
 {
     if (course->at_receiver != at_receiver) {
@@ -119,6 +126,8 @@ static void run_sender(l4_threadid_t boss, void *argument)
     CHECK_EQ(pthread_join(thread, NULL), 0);
     /* The end of the thread would be another reason for the receiver to fail. */
     l4_await(&it->receiver_in, 2);
+    if (it->course.at_receiver) free((void *)out.string[0].snd_str);
+    end_helper(helper);
 }
 
 static void run(bool threads, struct course course)
@@ -128,8 +137,9 @@ static void run(bool threads, struct course course)
     it->course = course;
     it->receiver = l4_myself();
     it->receiver_tid = gettid();
-    struct helper *helper = start_helper(it, true, &thread);
+    /* In this order: a process is forked best by one that has no other threads. */
     struct l4_partner *partner = l4_start(threads, run_sender, it);
+    struct helper *helper = start_helper(it, true, &thread);
     buffer_t in = {.size_dope = L4_IPC_DOPE(2, 1)};
     l4_umword_t one = 0, two = 0;
     l4_msgdope_t result;
@@ -147,6 +157,8 @@ static void run(bool threads, struct course course)
     l4_count(&it->receiver_in);
     l4_join(partner);
     CHECK_EQ(pthread_join(thread, NULL), 0);
+    if (!course.at_receiver) free(string);
+    end_helper(helper);
     /* Both can go on. */
     CHECK_EQ(l4_ipc_wait(NULL, SHORT, &one, &two, L4_IPC_RECV_TIMEOUT_0, NULL), L4_IPC_RETIMEOUT);
 }

@@ -145,6 +145,7 @@ L4_CASE(the_smaller_flexpage_lands_in_the_larger_at_the_hot_spot)
         CHECK_MEM_EQ(window + it->to, sent + it->from, it->length);
         for (size_t at = 0; at < it->window; at += PAGE) CHECK_EQ(l4_readable(window + at), at >= it->to && at < it->to + it->length);
         l4_join(partner);
+        free(sent);
     }
 }
 

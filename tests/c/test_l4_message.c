@@ -95,6 +95,7 @@ static void sender(const struct exchange *it, l4_threadid_t to)
         CHECK_EQ(result.raw, L4_IPC_DOPE(2, 0).raw);
         CHECK_EQ(one, 3);
     } else CHECK_EQ(result.raw, it->cut ? L4_IPC_SEMSGCUT : 0);
+    for (unsigned i = 0; i < it->snd_strings; i++) free((void *)out.string[i].snd_str);
 }
 
 static void receiver(const struct exchange *it, l4_threadid_t from)
@@ -110,6 +111,8 @@ static void receiver(const struct exchange *it, l4_threadid_t from)
     check_received(it, &in, one, two, result, code);
     if (!it->answer) CHECK_EQ(src.raw, from.raw);
     if (it->call && !it->cut) CHECK_EQ(l4_ipc_send(src, SHORT, 3, 0, SERVER, NULL), 0);
+    const l4_strdope_t *dopes = (const l4_strdope_t *)&in.word[it->rcv_words];
+    for (unsigned i = 0; i < it->rcv_strings; i++) free((void *)dopes[i].rcv_str);
 }
 
 static void run_sender(l4_threadid_t boss, void *argument) { sender(argument, boss); }
@@ -204,6 +207,8 @@ L4_CASE(one_buffer_serves_to_receive_and_to_send)
     }
     CHECK_EQ(l4_ipc_call(l4_id(partner), SHORT, 0, 2, SHORT, &one, &two, L4_IPC_NEVER, &result), 0);
     l4_join(partner);
+    free(out);
+    free(in);
 }
 
 typedef L4_BUFFER(2, 31) many_t;

@@ -120,7 +120,7 @@ class InstallIT {
         assertTrue(headers.contains("tetrapylon.h"), headers.toString());
         for (String header : headers) {
             Path source = Files.writeString(directory.resolve("header.c"), "#include <" + header + ">\n");
-            run(System.getProperty("tetrapylon.compiler"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+            run(System.getProperty("tetrapylon.compiler"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                     "-I" + include, source.toString());
         }
     }

@@ -57,7 +57,7 @@ final class Wake extends AbstractSelector {
     }
 
     @Override
-    protected java.nio.channels.SelectionKey register(AbstractSelectableChannel channel, int operations, Object attachment) {
+    protected SelectionKey register(AbstractSelectableChannel channel, int operations, Object attachment) {
         throw new UnsupportedOperationException();
     }
 

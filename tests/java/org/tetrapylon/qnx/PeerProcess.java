@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -71,6 +72,20 @@ final class PeerProcess implements AutoCloseable {
                 fail("the peer has not said \"" + beginning + "\" but " + others + (line == null ? "" : ", and ended"));
             }
             others.add(line);
+        }
+    }
+
+    /** Sends it a signal, and for STOP waits until it has stopped. */
+    void signal(String name) throws IOException, InterruptedException {
+        assertTrue(new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor() == 0, "kill failed");
+        if (name.equals("STOP")) {
+            Blocked.until("the peer has stopped", () -> {
+                try {
+                    return Files.readString(Path.of("/proc/" + pid() + "/status")).contains("State:\tT");
+                } catch (IOException e) {
+                    return false;
+                }
+            });
         }
     }
 

@@ -218,8 +218,11 @@ class PeerTest {
             peer.expect("sending");
             awaitState(peer, ThreadState.State.SEND, channel.chid());
             peer.kill();
+            // Only the pulse is asked for: until the death is seen, the message could be received.
             Message message = new Message(64);
-            channel.handle(assertInstanceOf(Pulse.Disconnect.class, channel.receive(message, DEATH_LIMIT)));
+            Neutrino.timerTimeout(Neutrino.CLOCK_MONOTONIC, Neutrino._NTO_TIMEOUT_RECEIVE, null, DEATH_LIMIT.toNanos());
+            Neutrino.msgReceivePulse(channel.chid(), message.buffer(), message.buffer().byteSize());
+            channel.handle(assertInstanceOf(Pulse.Disconnect.class, Neutrino.pulse(message.buffer())));
             assertThrows(DeadlineException.class, () -> channel.receive(message, Duration.ZERO));
         }
     }
@@ -247,6 +250,31 @@ class PeerTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"c", "java"})
+    void aStoppedClientHoldsUpNobody(String language) throws Exception {
+        String name = PeerProcess.freshName();
+        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "hang", name);
+                Connection honest = channel.connect()) {
+            Message message = new Message(64);
+            channel.receive(message);
+            peer.signal("STOP");
+            message.reply(77);
+            Background server = Background.platform(() -> {
+                for (int i = 0; i < 100; i++) {
+                    channel.receive(message);
+                    message.reply(i);
+                }
+            });
+            for (int i = 0; i < 100; i++) {
+                assertEquals(i, honest.send(new byte[1], 0).status());
+            }
+            server.endWell();
+            peer.signal("CONT");
+            assertEquals("ended 77 0", peer.expect("ended"));
+        }
+    }
+
     // ---- Many deaths
 
     private static long descriptors() {
@@ -259,7 +287,7 @@ class PeerTest {
 
     @Test
     void aServerSurvivesClientsKilledAtAnyMoment() throws Exception {
-        int deaths = 60;
+        int deaths = 150;
         String name = PeerProcess.freshName();
         Channel channel = Channel.attach(name);
         Background server = Background.platform(() -> {
@@ -310,7 +338,7 @@ class PeerTest {
     void aClientSurvivesServersKilledAtAnyMoment() throws Exception {
         String name = PeerProcess.freshName();
         List<Integer> ends = new ArrayList<>();
-        for (int i = 0; i < 25; i++) {
+        for (int i = 0; i < 60; i++) {
             try (PeerProcess peer = PeerProcess.start("c", "serve", name)) {
                 peer.expect("ready");
                 Connection connection = Connection.open(name);

@@ -1,0 +1,54 @@
+package org.tetrapylon;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code scripts/demo} goes well, and says so when something does not. */
+@Timeout(180)
+class DemoIT {
+
+    /** More than the demo allows itself. */
+    private static final Duration LIMIT = Duration.ofSeconds(150);
+    private static final Path PROGRAMS = Path.of("target/programs/demo").toAbsolutePath();
+
+    @Test
+    void everyPairIsRight() throws Exception {
+        Finished demo = Finished.of(LIMIT, List.of("scripts/demo"));
+        assertEquals(0, demo.exitCode(), demo.output());
+        assertFalse(demo.output().contains("WRONG"), demo.output());
+        for (String pair : List.of("QNX Neutrino +C +C ", "QNX Neutrino +C +Java ", "QNX Neutrino +Java +C ", "QNX Neutrino +Java +Java ",
+                "mmlib +C +Java ", "mmlib +Java +C ", "L4 V2 +C +C ", "Fluke +C +C ")) {
+            assertTrue(demo.output().lines().anyMatch(line -> line.matches(pair + ".*\\d ns|" + pair + ".*\\d us")),
+                    pair + "is not in the table:\n" + demo.output());
+        }
+    }
+
+    @Test
+    void aServerThatGoesAwayIsWrong(@TempDir Path folder) throws Exception {
+        Path program = Files.writeString(folder.resolve("qnx"), """
+                #!/bin/sh
+                if [ "$1" = serve ]; then echo ready; exit 0; fi
+                exec %s/qnx "$@"
+                """.formatted(PROGRAMS));
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Finished demo = Finished.of(LIMIT, List.of(PROGRAMS.resolve("demo").toString(), "--c", folder.toString(), "qnx"));
+        assertEquals(1, demo.exitCode(), demo.output());
+        assertTrue(demo.output().contains("1 of 1 pairs went WRONG"), demo.output());
+    }
+
+    @Test
+    void anUnknownGateIsWrongUse() throws Exception {
+        Finished demo = Finished.of(LIMIT, List.of(PROGRAMS.resolve("demo").toString(), "--c", PROGRAMS.toString(), "abc"));
+        assertEquals(2, demo.exitCode(), demo.output());
+    }
+}
