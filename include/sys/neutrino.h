@@ -12,8 +12,9 @@
  * After fork the child has no channels and no connections: it begins anew. Ids of the parent give EBADF or ESRCH
  * there.
  *
- * Limits: 1,024 channels and 16,384 connections of each kind in a process, 4,095 client threads served at once by a
- * process, 1,024 pulses of one thread waiting at one channel, 65,536 parts in a list of parts at least.
+ * Limits: 1,023 channels and 16,384 connections of each kind in a process (1,024 to one other process), 4,095 client
+ * threads served at once by a process, 1,024 pulses of one thread waiting at one channel, 65,536 parts in a list of
+ * parts at least.
  *
  * Each function follows the page of its name in the QNX Neutrino C Library Reference (7.1, rcvid_t as in 8.0);
  * MsgReplyv also the page of the same name in the ZOSRV Neutrino library reference.
