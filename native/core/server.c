@@ -260,7 +260,7 @@ static void bulk(struct tpy_link *link, const struct tpy_say *say)
     struct tpy_say answer = {0};
     struct tpy_exchange *exchange = own(link, say->exchange);
     void *map = NULL;
-    int fd = -1, result = exchange && !exchange->bulk ? 0 : -EINVAL;
+    int fd = -1, result = !exchange ? -ESRCH : exchange->bulk ? -EINVAL : 0;
     if (result == 0) {
         fd = tpy_memory_create("tetrapylon-stream", sizeof(struct tpy_bulk));
         result = fd < 0 ? fd : tpy_memory_map(fd, sizeof(struct tpy_bulk), true, NULL, &map);
