@@ -171,7 +171,7 @@ int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller
 {
     int code;
     if (TPY_LIKELY(((uintptr_t)send & ~(uintptr_t)1) == 0)) {
-        const tpy_l4_two_words word = {word0, word1};
+        const tpy_l4_two_words word = tpy_l4_two(word0, word1);
         const struct iovec part = {(void *)(uintptr_t)&word, sizeof word};
         int ended = tpy_finish(caller->exchange, caller->sequence, (int64_t)tpy_l4_dope(2, 0, 0), &part, 1);
         code = ended == 0 ? 0 : ended == -ESRCH ? -1 : ended == -EFAULT ? L4_IPC_SESNDPFTO : L4_IPC_SERCVPFTO;

@@ -8,6 +8,7 @@
 #define TPY_L4_CALLERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct tpy_exchange;
@@ -42,13 +43,13 @@ static inline bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const stru
     return true;
 }
 
-/* Takes a caller out. False: it does not wait for us. */
-static inline bool tpy_l4_callers_take(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller)
+/* Takes a caller out. NULL: it does not wait for us. The entry is valid until the next put; `room` is for those that are found in the table (the
+ * newest is not copied: its words were stored one by one just now, and a wide load of them would have to wait). */
+static inline const struct tpy_l4_caller *tpy_l4_callers_take(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *room)
 {
-    if (callers->last.id != id) return callers->count != 0 && tpy_l4_callers_search(callers, id, caller);
-    *caller = callers->last;
+    if (callers->last.id != id) return callers->count != 0 && tpy_l4_callers_search(callers, id, room) ? room : NULL;
     callers->last.id = 0;
-    return true;
+    return &callers->last;
 }
 
 #endif

@@ -55,15 +55,16 @@ static inline __attribute__((always_inline)) unsigned ipc(uint64_t dest, const v
     if (TPY_UNLIKELY(!local)) return error(result, L4_IPC_ENOT_EXISTENT);
     if (receives && ((uintptr_t)receive & L4_IPC_OPEN_IPC)) open = true;
     int code = -1;
-    struct tpy_l4_caller caller;
+    struct tpy_l4_caller room;
+    const struct tpy_l4_caller *caller;
     tpy_l4_enter(local);
     if (!sends) code = 0;
     else if (TPY_UNLIKELY(dest == 0 || dest == atomic_load_explicit(&local->id, memory_order_relaxed))) code = L4_IPC_ENOT_EXISTENT;
-    else if (tpy_l4_callers_take(&local->callers, dest, &caller)) {
+    else if ((caller = tpy_l4_callers_take(&local->callers, dest, &room)) != NULL) {
         /* It waits for our answer. Whoever gets that must find us waiting in turn, so we say so before. */
         bool waiting = receives && (open || (from != 0 && name_partner(local, from, &closed) == 0));
         if (waiting) tpy_port_expect(local->port, open ? NULL : &closed.filter);
-        code = tpy_l4_answer(local, &caller, send, word0, word1, timeout, result);
+        code = tpy_l4_answer(local, caller, send, word0, word1, timeout, result);
         if (TPY_UNLIKELY(code != 0) && waiting) tpy_port_unexpect(local->port);
     }
     if (code < 0) {

@@ -16,6 +16,14 @@
 
 /* The two words of a short message, stored at once: the core copies them at once, and a load of two stores has to wait for both. */
 typedef uint64_t tpy_l4_two_words __attribute__((vector_size(16)));
+static inline tpy_l4_two_words tpy_l4_two(uint64_t word0, uint64_t word1)
+{
+    tpy_l4_two_words both = {word0, word1};
+#if defined(__x86_64__)
+    __asm__("" : "+x"(both)); /* in one register: the compiler would rather make two stores of it */
+#endif
+    return both;
+}
 
 struct tpy_l4_outgoing {
     uint64_t word[2];

@@ -356,7 +356,7 @@ unsigned tpy_l4_offer(struct tpy_l4_local *local, uint64_t dest, const void *sen
     uint32_t timeout, struct tpy_l4_result *result)
 {
     struct sending sending;
-    const tpy_l4_two_words word = {word0, word1};
+    const tpy_l4_two_words word = tpy_l4_two(word0, word1);
     bool plain = ((uintptr_t)send & ~(uintptr_t)1) == 0 && (!call || ((uintptr_t)receive & ~(uintptr_t)1) == 0);
     if (TPY_UNLIKELY(!plain)) return offer_long(local, dest, send, word0, word1, call, receive, timeout, result);
     if (TPY_UNLIKELY(prepare(&sending, local, dest, call, timeout, result) != 0)) {

@@ -260,6 +260,9 @@ CASE(a_forked_child_cannot_use_its_parents_connections)
 /* Deadlines against finishes: each exchange ends one way, and both sides agree which. */
 struct race {
     struct tpy_port *port;
+    uint32_t id;
+    uint8_t strike;
+    unsigned longest;
     _Atomic unsigned finished, late, answered, struck;
 };
 
@@ -277,22 +280,30 @@ static void *finish_slowly(void *argument)
     return NULL;
 }
 
-static void reply_against_deadline(uint8_t strike, int receivers, unsigned longest)
+static void *offer_with_deadlines(void *argument)
 {
-    struct race race = {0};
-    uint32_t id;
+    struct race *race = argument;
     struct tpy_connection *connection;
-    pthread_t servers[2];
-    unsigned random = 3;
-    race.port = core_port(&id);
-    for (int i = 0; i < receivers; i++) CHECK_EQ(pthread_create(&servers[i], NULL, finish_slowly, &race), 0);
-    CHECK_OK(tpy_connection_open(getpid(), id, 0, 0, &connection));
-    for (int i = 0; i < 20000; i++) {
-        struct tpy_offer offer = {.deadline = tpy_now() + core_random(&random) % longest, .strike = strike};
+    unsigned random = (unsigned)(uintptr_t)&random;
+    CHECK_OK(tpy_connection_open(getpid(), race->id, 0, 0, &connection));
+    for (int i = 0; i < 10000; i++) {
+        struct tpy_offer offer = {.deadline = tpy_now() + core_random(&random) % race->longest, .strike = race->strike};
         int result = tpy_offer(connection, &offer);
         CHECK(result == 0 || result == -ETIMEDOUT);
-        atomic_fetch_add(result == 0 ? &race.answered : &race.struck, 1);
+        atomic_fetch_add(result == 0 ? &race->answered : &race->struck, 1);
     }
+    return NULL;
+}
+
+/* Two clients, so that with one receiver an offer waits while the other is served. */
+static void reply_against_deadline(uint8_t strike, int receivers, unsigned longest)
+{
+    struct race race = {.strike = strike, .longest = longest};
+    pthread_t servers[2], clients[2];
+    race.port = core_port(&race.id);
+    for (int i = 0; i < receivers; i++) CHECK_EQ(pthread_create(&servers[i], NULL, finish_slowly, &race), 0);
+    for (int i = 0; i < 2; i++) CHECK_EQ(pthread_create(&clients[i], NULL, offer_with_deadlines, &race), 0);
+    for (int i = 0; i < 2; i++) CHECK_EQ(pthread_join(clients[i], NULL), 0);
     tpy_port_destroy(race.port);
     for (int i = 0; i < receivers; i++) CHECK_EQ(pthread_join(servers[i], NULL), 0);
     /* Every finish that succeeded was answered, and no other. Deadlines that struck were late for the server or never reached it. */

@@ -1,0 +1,77 @@
+/* QNX, the calls for other languages (tetrapylon_binding.h): one call with its timeout and all its results; the word before a sleep. */
+#include <tetrapylon_binding.h>
+
+#include "qnx_support.h"
+
+static void send_with_all_results(int coid, void *argument)
+{
+    static const long statuses[] = {0, -1, -ESRCH, 1l << 40};
+    char reply[8];
+    (void)argument;
+    for (unsigned i = 0; i < 4; i++) {
+        struct tpy_msg_answer answer = {99, 99};
+        CHECK_EQ(tpy_msg_send(coid, "x", 1, reply, sizeof reply, -1, &answer), 0);
+        CHECK_EQ(answer.status, statuses[i]);
+        CHECK_EQ(answer.length, i);
+    }
+}
+
+QNX_CASE(a_negative_status_is_no_error_and_the_length_is_told)
+{
+    static const long statuses[] = {0, -1, -ESRCH, 1l << 40};
+    int chid = CHECK_SYS(ChannelCreate(0));
+    struct qnx_client *client = qnx_start(threads, chid, send_with_all_results, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        char message;
+        struct _msg_info info;
+        rcvid_t rcvid = tpy_msg_receive(chid, &message, 1, -1, &info);
+        CHECK_GT(rcvid, 0);
+        CHECK_EQ(info.msglen, 1);
+        CHECK_EQ(MsgReply(rcvid, statuses[i], "abcdefgh", i), 0);
+    }
+    qnx_join(client);
+}
+
+CASE(timeouts_in_the_call)
+{
+    char buffer[64];
+    struct tpy_msg_answer answer;
+    int chid = CHECK_SYS(ChannelCreate(0)), coid = CHECK_SYS(ConnectAttach(0, 0, chid, 0, 0));
+    CHECK_EQ(tpy_msg_receive(chid, buffer, sizeof buffer, 0, NULL), -ETIMEDOUT);
+    CHECK_EQ(tpy_msg_receive(chid, buffer, sizeof buffer, 1000000, NULL), -ETIMEDOUT);
+    CHECK_EQ(tpy_msg_send(coid, "x", 1, buffer, 1, 0, &answer), -ETIMEDOUT);
+    CHECK_EQ(tpy_msg_send(coid, "x", 1, buffer, 1, 1000000, &answer), -ETIMEDOUT);
+    CHECK_EQ(tpy_msg_send(-1, "x", 1, buffer, 1, 1000000, &answer), -EBADF);
+    CHECK_EQ(tpy_msg_receive(-1, buffer, sizeof buffer, 1000000, NULL), -ESRCH);
+}
+
+static _Thread_local int words[2];
+static _Thread_local int interrupt_at; /* 0: never, else in the n-th sleep */
+
+static void on_sleep(int asleep)
+{
+    words[asleep]++;
+    if (asleep && words[1] == interrupt_at) CHECK_EQ(tpy_thread_interrupt(tpy_thread_number_self()), 0);
+}
+
+/* The hook is called around each sleep; one that interrupts the thread keeps it from sleeping. */
+CASE(the_hook_may_interrupt_the_sleep_it_announces)
+{
+    char buffer[64];
+    struct tpy_msg_answer answer;
+    int chid = CHECK_SYS(ChannelCreate(0)), coid = CHECK_SYS(ConnectAttach(0, 0, chid, 0, 0));
+    CHECK_EQ(tpy_thread_on_sleep(on_sleep), 0);
+    CHECK_EQ(tpy_msg_receive(chid, buffer, sizeof buffer, 20000000, NULL), -ETIMEDOUT);
+    CHECK_GE(words[1], 1);
+    CHECK_EQ(words[0], words[1]);
+    interrupt_at = words[1] + 1;
+    CHECK_EQ(tpy_msg_receive(chid, buffer, sizeof buffer, -1, NULL), -EINTR);
+    interrupt_at = words[1] + 1;
+    CHECK_EQ(tpy_msg_send(coid, "x", 1, buffer, 1, -1, &answer), -EINTR);
+    CHECK_EQ(words[0], words[1]);
+    CHECK_EQ(tpy_thread_interrupted(), 0);
+    int before = words[1];
+    CHECK_EQ(tpy_thread_on_sleep(NULL), 0);
+    CHECK_EQ(tpy_msg_receive(chid, buffer, sizeof buffer, 20000000, NULL), -ETIMEDOUT);
+    CHECK_EQ(words[1], before);
+}
