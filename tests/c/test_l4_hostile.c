@@ -32,7 +32,7 @@ static void talk_nonsense(l4_threadid_t boss, void *argument)
     uint64_t state = 88172645463325252u + (uint64_t)getpid();
     uint64_t own = (boss.raw & 0xffffffffu) << 32 | (uint64_t)tpy_l4_own_site() << 11 | tpy_l4_own_task();
     int result;
-    (void)argument;
+    l4_await((_Atomic unsigned *)argument + 1, 1);
     /* Another gate's tag, another task's name, another thread's id: refused. */
     open_port(boss, TPY_L4_TAG + 1, own, &result);
     CHECK_EQ(result, -ESRCH);
@@ -72,6 +72,7 @@ static void keep_calling(l4_threadid_t boss, void *argument)
 {
     _Atomic unsigned *stop = argument;
     l4_umword_t one, two;
+    l4_await(stop + 1, 1);
     for (l4_umword_t i = 1; !atomic_load(stop); i++) {
         CHECK_EQ(l4_ipc_call(boss, SHORT, i, 0x1234, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
         CHECK_EQ(one, i + 1);
@@ -81,8 +82,9 @@ static void keep_calling(l4_threadid_t boss, void *argument)
 
 CASE_LIMIT(nonsense_reaches_nobody_else, 40)
 {
-    _Atomic unsigned *stop = l4_share(sizeof *stop);
-    struct l4_partner *liar = l4_start(false, talk_nonsense, NULL), *honest = l4_start(false, keep_calling, (void *)stop);
+    _Atomic unsigned *stop = l4_share(2 * sizeof *stop);
+    struct l4_partner *liar = l4_start(false, talk_nonsense, (void *)stop), *honest = l4_start(false, keep_calling, (void *)stop);
+    l4_count(stop + 1);
     L4_BUFFER(16, 3) it = {.size_dope = L4_IPC_DOPE(16, 3), .send_dope = L4_IPC_DOPE(4, 1)};
     char bytes[3][64];
     l4_umword_t one, two;
