@@ -128,7 +128,7 @@ struct tpy_shared {
 };
 
 /* The stream memory of an exchange that moves large windows: one ring a direction. */
-#define TPY_RING (256u * 1024u)
+#define TPY_RING (1024u * 1024u)
 struct tpy_bulk {
     unsigned char send[TPY_RING];  /* the client writes window bytes at offset % TPY_RING */
     unsigned char reply[TPY_RING]; /* the server writes push records */
