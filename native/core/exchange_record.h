@@ -58,6 +58,7 @@ struct tpy_exchange {
     struct tpy_item item;
     uint64_t push_head;   /* reply stream: bytes produced in this sequence */
     uint64_t taken;       /* send stream: window offset up to which the client may overwrite */
+    uint64_t ring_base;   /* as the client said, made sense of */
     bool streaming;       /* the stream words were set up for this sequence */
     int spill_fd;         /* push records the ring had no room for; -1: none */
     uint64_t spill_length;

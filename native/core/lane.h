@@ -53,6 +53,7 @@ struct tpy_lane {
     /* the offer in progress, for the stream */
     const struct tpy_offer *offer;
     uint64_t send_length, room, filled, applied, stream_base;
+    uint64_t ring_base;  /* moves on with each large offer: lines written long ago are no longer in the other CPU's cache */
     uint32_t seek_seen;
     bool send_fault, room_fault;
     /* came over the link */

@@ -11,10 +11,16 @@
 #include "core/stream.h"
 
 #define RECORDS_A_TURN 4
+#define RING_STEP 4096u
 
 void tpy_lane_stream_begin(struct tpy_lane *lane)
 {
     struct tpy_client_line *line = &lane->shared->client;
+    if (lane->streaming) {
+        uint64_t used = lane->send_length > lane->room ? lane->send_length : lane->room;
+        lane->ring_base = (lane->ring_base + (used < TPY_RING ? used : 0) + RING_STEP - 1) / RING_STEP * RING_STEP % TPY_RING;
+        line->ring_base = lane->ring_base;
+    }
     lane->filled = TPY_INLINE;
     lane->applied = 0;
     lane->room_fault = false;
@@ -58,7 +64,7 @@ static bool take_record(struct tpy_lane *lane, uint64_t pushed)
     uint64_t size = lane->bulk ? TPY_RING : TPY_INLINE;
     const unsigned char *ring = lane->bulk ? lane->bulk->reply : lane->shared->answer.data;
     struct tpy_push_record record;
-    uint64_t at = lane->applied % size;
+    uint64_t at = ((lane->bulk ? lane->ring_base : 0) + lane->applied) % size;
     if (pushed - lane->applied < sizeof record || pushed - lane->applied > size) return false;
     memcpy(&record, ring + at, sizeof record);
     if (record.length > size - at - sizeof record || tpy_record_size(record.length) > pushed - lane->applied) return false;
@@ -82,7 +88,7 @@ static bool fill(struct tpy_lane *lane)
     }
     uint64_t limit = fill_limit(lane);
     if (lane->send_fault || lane->filled >= limit) return false;
-    uint64_t at = lane->filled % TPY_RING, step = TPY_RING - at;
+    uint64_t at = (lane->ring_base + lane->filled) % TPY_RING, step = TPY_RING - at;
     int fault;
     if (step > limit - lane->filled) step = limit - lane->filled;
     if (step > TPY_CHUNK) step = TPY_CHUNK;

@@ -102,6 +102,7 @@ struct tpy_client_line {
     _Atomic uint64_t applied;     /* push records: ring position consumed */
     _Atomic uint32_t stamp_for;   /* the sequence that stamp belongs to */
     _Alignas(TPY_LINE) _Atomic uint64_t filled; /* send stream: window bytes available up to here */
+    uint64_t ring_base;           /* where position 0 of either ring lies; a multiple of 4096 */
     _Atomic uint64_t fault_at;    /* window offset that could not be read; all ones: none */
     _Atomic uint32_t seek_seen;   /* the last seek obeyed; filled counts from its offset */
     uint32_t reserved2;
@@ -130,7 +131,7 @@ struct tpy_shared {
 /* The stream memory of an exchange that moves large windows: one ring a direction. */
 #define TPY_RING (1024u * 1024u)
 struct tpy_bulk {
-    unsigned char send[TPY_RING];  /* the client writes window bytes at offset % TPY_RING */
+    unsigned char send[TPY_RING];  /* the client writes window bytes at (ring_base + offset) % TPY_RING */
     unsigned char reply[TPY_RING]; /* the server writes push records */
 };
 

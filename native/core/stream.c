@@ -43,6 +43,7 @@ void tpy_stream_reset(struct tpy_exchange *exchange)
 {
     struct tpy_server_line *line = &exchange->shared->server;
     exchange->push_head = 0;
+    exchange->ring_base = exchange->bulk ? exchange->shared->client.ring_base % TPY_RING & ~(uint64_t)4095 : 0;
     exchange->taken = TPY_INLINE;
     exchange->streaming = true;
     atomic_store_explicit(&line->pushed, 0, memory_order_relaxed);
@@ -116,7 +117,7 @@ ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const st
             continue;
         }
         if (sought && filled > position && filled <= exchange->taken + TPY_RING) {
-            size_t at = position % TPY_RING, step = TPY_RING - at;
+            size_t at = (exchange->ring_base + position) % TPY_RING, step = TPY_RING - at;
             int fault;
             if (step > filled - position) step = (size_t)(filled - position);
             if (step > size - done) step = (size_t)(size - done);
@@ -190,7 +191,7 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
         uint64_t applied = atomic_load_explicit(&shared->client.applied, memory_order_acquire);
         if (applied > exchange->push_head) applied = exchange->push_head < ring_size ? 0 : exchange->push_head - ring_size; /* a lie: no room */
         uint64_t used = exchange->push_head - applied;
-        uint64_t room = used < ring_size ? ring_size - used : 0, at = exchange->push_head % ring_size, to_end = ring_size - at;
+        uint64_t room = used < ring_size ? ring_size - used : 0, at = (exchange->ring_base + exchange->push_head) % ring_size, to_end = ring_size - at;
         if (room > to_end) room = to_end;
         if (room >= sizeof(struct tpy_push_record) + 16 || (room >= 16 && room == to_end)) {
             uint64_t step = room - sizeof(struct tpy_push_record);
