@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/fault.h"
 #include "mm/error_state.h"
 #include "mmsysio.h"
 #include "tetrapylon_mm.h"
@@ -53,6 +54,28 @@ IN_PLACE bool is_plain(const struct mm_ipc_msg *msg)
            ((place + sizeof(struct iovec) - 1) ^ place) < page && msg->iov->iov_len < SEND_MOST;
 }
 
+/* The kernel tells bad pointers to bytes; those to descriptors we read and write ourselves. */
+static void guard(void)
+{
+    static _Atomic bool armed;
+
+    if (!armed) {
+        tpy_fault_arm();
+        armed = true;
+    }
+}
+
+static bool is_writable(int *fds, size_t count)
+{
+    char *first = (char *)fds, *last = (char *)(fds + count) - 1;
+
+    guard();
+    for (char *at = first; at < last; at += 4096)
+        if (tpy_copy(at, at, 1) != 0)
+            return false;
+    return tpy_copy(last, last, 1) == 0;
+}
+
 IN_PLACE ssize_t send_one(int fd, const struct mm_ipc_msg *msg, int flags)
 {
     union control control;
@@ -72,7 +95,9 @@ IN_PLACE ssize_t send_one(int fd, const struct mm_ipc_msg *msg, int flags)
             return -EFAULT;
         control.aligned = (struct cmsghdr){
             .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(size)};
-        memcpy(CMSG_DATA(&control.aligned), msg->fds, size);
+        guard();
+        if (tpy_copy(CMSG_DATA(&control.aligned), msg->fds, size) != 0)
+            return -EFAULT;
         datagram.msg_control = control.bytes;
         datagram.msg_controllen = CMSG_LEN(size);
     }
@@ -130,9 +155,11 @@ IN_PLACE ssize_t receive_one(int fd, struct mm_ipc_msg *msg, int flags)
         return -EFAULT;
     if (msg->num_iov < 0 || msg->num_fds_max < 0)
         return -EINVAL;
+    size_t places = msg->num_fds_max < FDS_MAX ? (size_t)msg->num_fds_max : FDS_MAX;
+    if (places > 0 && !is_writable(msg->fds, places))
+        return -EFAULT;
     msg->num_fds = 0;
     msg->flags = 0;
-    size_t places = msg->num_fds_max < FDS_MAX ? (size_t)msg->num_fds_max : FDS_MAX;
     struct msghdr datagram;
     /*
      * The kernel reports once, before all messages, that the peer went without reading ours (ECONNRESET). The messages

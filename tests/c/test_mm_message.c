@@ -253,6 +253,27 @@ CASE(a_thousand_and_twenty_four_pieces_but_not_one_more)
     CHECK_MEM_EQ(received, bytes, 1024);
 }
 
+CASE(descriptor_lists_without_memory_are_faults_that_lose_nothing)
+{
+    int *nowhere = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct iovec piece = {"x", 1};
+    char got[4];
+    int fds[2], room[1], data = 0;
+    struct mm_ipc_msg bad = {.iov = &piece, .num_iov = 1, .fds = nowhere, .num_fds = 1, .num_fds_max = 1};
+    struct mm_ipc_msg good = {.iov = &piece, .num_iov = 1, .fds = &data, .num_fds = 1};
+
+    CHECK(nowhere != MAP_FAILED);
+    make_pair(fds);
+    CHECK_ERRNO(mm_ipc_sendmsg(fds[0], &bad), EFAULT);
+    CHECK_EQ(mm_ipc_sendmsg(fds[0], &good), 1);
+    piece = (struct iovec){got, sizeof got};
+    CHECK_ERRNO(mm_ipc_recvmsg(fds[1], &bad), EFAULT);
+    bad.fds = room;
+    CHECK_EQ(mm_ipc_recvmsg(fds[1], &bad), 1);
+    CHECK_EQ(bad.num_fds, 1);
+    CHECK_EQ(mm_close(room[0]), 0);
+}
+
 CASE(negative_counts_are_invalid)
 {
     static const int negative[] = {-1, -2, INT_MIN};
