@@ -12,6 +12,14 @@ void tpy_spin_ask(struct tpy_spin *spin)
     spin->asked = WAITS_BETWEEN_QUESTIONS;
 }
 
+void tpy_spin_met(struct tpy_spin *spin)
+{
+    int64_t now = tpy_now();
+    spin->meets = now - spin->met < TPY_OFTEN ? spin->meets + 1 : 0;
+    spin->met = now;
+    if (spin->meets >= TPY_MEETS) tpy_step_aside(spin);
+}
+
 void tpy_step_aside(struct tpy_spin *spin)
 {
     cpu_set_t before, others;

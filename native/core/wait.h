@@ -27,13 +27,17 @@ struct tpy_spin {
     uint8_t misses;    /* long waits in a row */
     uint8_t cpus;      /* CPUs allowed when last asked */
     uint16_t asked;    /* waits until we ask again */
-    uint32_t meets;    /* waits in a row that ended while both shared a CPU */
+    uint32_t meets;    /* waits in a row, shortly after each other, that ended while both shared a CPU */
+    int64_t met;       /* when the last of them ended */
     int64_t stepped;   /* when we last stepped to another CPU */
 };
 
 #define TPY_SPIN_MISSES 3
+#define TPY_OFTEN 50000 /* ns between waits */
 #define TPY_MEETS 4 /* calls that share a CPU before one steps aside: the other CPU answers ten times as fast */
 
+/* Another wait ended while both shared a CPU: steps aside if that keeps happening. A rare call is best answered where it comes from. */
+void tpy_spin_met(struct tpy_spin *spin);
 /* Leaves this CPU for another allowed one, if there is one. */
 void tpy_step_aside(struct tpy_spin *spin);
 void tpy_spin_ask(struct tpy_spin *spin);
@@ -97,7 +101,7 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
             sched_yield();
             if (poll(argument)) {
                 spin->misses = 0;
-                if (together && spin->cpus > 1 && ++spin->meets >= TPY_MEETS) tpy_step_aside(spin);
+                if (together && spin->cpus > 1) tpy_spin_met(spin);
                 return true;
             }
         }
