@@ -1,6 +1,6 @@
 /*
  * offer: a client thread's exchange, from its post to its answer. The fast path is the first third of tpy_offer: a copy, a
- * compare-and-swap, a poll, a copy. How an offer ends early is in strike(), after docs/exchange.md.
+ * compare-and-swap, a poll, a copy. How an offer ends early is in strike.c.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -13,6 +13,7 @@
 #include "core/inspect.h"
 #include "core/iov.h"
 #include "core/lane.h"
+#include "core/strike.h"
 
 #define FDS_PATIENCE 1000000000ll /* ns */
 #define RING_RETRY 1000000ll /* ns */
@@ -61,125 +62,11 @@ static inline bool answered(void *argument)
     return tpy_thread_events(poll->lane->thread) != poll->events;
 }
 
-static inline bool is_done(const struct tpy_lane *lane, uint32_t answer)
-{
-    return tpy_answer_sequence(answer) == lane->sequence && (answer & TPY_ANSWER_DONE);
-}
-
-/* The answer word to n|bits unless the server answers first. The word replaced, or 0 if it was done. */
-static bool mark(struct tpy_lane *lane, uint32_t bits, uint32_t *replaced)
-{
-    _Atomic uint32_t *word = &lane->shared->answer.answer;
-    uint32_t now = atomic_load(word);
-    for (int i = 0; i < 1000; i++) { /* a server that changes the word without end ends up as one that did not answer */
-        if (is_done(lane, now)) return false;
-        if (atomic_compare_exchange_weak(word, &now, lane->sequence << TPY_ANSWER_SHIFT | bits)) break;
-    }
-    *replaced = now & ~(TPY_ANSWER_SLEEP | TPY_ANSWER_HELP);
-    return true;
-}
-
-/* No commit counts from here on. */
-static void close_progress(struct tpy_lane *lane)
-{
-    _Atomic uint64_t *word = &lane->shared->server.progress;
-    uint64_t now = atomic_load(word);
-    for (int i = 0; i < 1000; i++) {
-        bool begun = now >> TPY_PROGRESS_SHIFT == lane->sequence;
-        uint64_t closed = (begun ? now : (uint64_t)lane->sequence << TPY_PROGRESS_SHIFT) | TPY_PROGRESS_CLOSED;
-        if (atomic_compare_exchange_weak(word, &now, closed)) break;
-    }
-}
-
-static uint64_t progress(const struct tpy_lane *lane)
-{
-    uint64_t word = atomic_load_explicit(&lane->shared->server.progress, memory_order_acquire);
-    return word >> TPY_PROGRESS_SHIFT == lane->sequence ? word & TPY_PROGRESS_MARK : 0;
-}
-
-/* Gives the offer up whatever its state. False: the answer came first. */
-static bool cancel(struct tpy_lane *lane)
-{
-    uint32_t replaced;
-    if (TPY_UNLIKELY(lane->offer->flags & TPY_OFFER_ACCOUNTED)) close_progress(lane);
-    return mark(lane, TPY_ANSWER_CANCEL, &replaced);
-}
-
-/* Gives it up only if it has not been accepted. 1 given up, 0 accepted, -1 the answer came first. */
-static int withdraw(struct tpy_lane *lane)
-{
-    struct tpy_shared *shared = lane->shared;
-    uint32_t replaced, asking = lane->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_CONFIRMED, now = asking;
-    if (atomic_load(&shared->server.accepted) == lane->sequence) return is_done(lane, atomic_load(&shared->answer.answer)) ? -1 : 0;
-    if (!mark(lane, TPY_ANSWER_CONFIRMED, &replaced)) return -1;
-    if (atomic_load_explicit(&shared->server.accepted, memory_order_seq_cst) != lane->sequence) {
-        atomic_compare_exchange_strong(&shared->answer.answer, &now, lane->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_CANCEL);
-        return 1;
-    }
-    /* Both saw each other: whoever changes the word now decides. */
-    if (atomic_compare_exchange_strong(&shared->answer.answer, &now, replaced)) return 0;
-    return now & TPY_ANSWER_CANCEL ? 1 : -1;
-}
-
-struct wait {
-    int64_t deadline;
-    bool lingering;
-    bool replying; /* confirmed: the deadline is that of reply_within */
-};
-
-/* How far the offer has come. */
-static uint32_t stage(const struct tpy_lane *lane, const struct tpy_offer *offer)
-{
-    const struct tpy_server_line *server = &lane->shared->server;
-    if (atomic_load_explicit(&server->accepted, memory_order_seq_cst) != lane->sequence) return TPY_REACHED_NOTHING;
-    bool confirmed = !(offer->flags & TPY_OFFER_CONFIRMED) || atomic_load_explicit(&server->confirmed, memory_order_seq_cst) == lane->sequence;
-    return confirmed ? TPY_REACHED_CONFIRMED : TPY_REACHED_ACCEPTED;
-}
-
 /* Does a receiver wait that takes our message? */
 static bool waited_for(const struct tpy_lane *lane)
 {
     uint64_t who = atomic_load_explicit(lane->waits, memory_order_acquire);
     return who == TPY_WAITS_ANYBODY || who == lane->name;
-}
-
-/* Deadline, signal or cancel. True: the offer is over, *result says how; false: go on waiting (or look: it may be answered). */
-static bool strike(struct tpy_lane *lane, struct tpy_offer *offer, struct wait *wait, int reason, int *result)
-{
-    unsigned states = reason != ETIMEDOUT ? TPY_STRIKE_BOTH : wait->replying ? TPY_STRIKE_REPLY : offer->strike;
-    unsigned ends = states & ~offer->linger & TPY_STRIKE_BOTH;
-    if (ends == TPY_STRIKE_BOTH && !(offer->flags & TPY_OFFER_STAGED)) {
-        if (!cancel(lane)) return false;
-        *result = -reason;
-        return true;
-    }
-    int given_up = 0;
-    if (ends & TPY_STRIKE_SEND) given_up = withdraw(lane);
-    else if (atomic_load(&lane->shared->server.accepted) != lane->sequence) {
-        /* Not accepted, and this state is not struck. A deadline strikes once it is: the server then tells us (TPY_OFFER_NOTIFY). */
-        if (reason == ETIMEDOUT) wait->deadline = TPY_NEVER;
-        return false;
-    }
-    if (given_up == 1) {
-        *result = -reason;
-        return true;
-    }
-    if (given_up < 0) return false;
-    if (ends & TPY_STRIKE_REPLY) {
-        uint32_t reached = stage(lane, offer);
-        if (!cancel(lane)) return false;
-        offer->reached = reached;
-        *result = -reason;
-        return true;
-    }
-    if (states & offer->linger & TPY_STRIKE_REPLY && !wait->lingering) {
-        struct tpy_say say = {.type = TPY_SAY_UNBLOCK, .version = TPY_WIRE_VERSION, .exchange = lane->exchange, .sequence = lane->sequence};
-        offer->struck = reason;
-        wait->lingering = true;
-        tpy_link_say(lane->link, &say, NULL, 0);
-    }
-    if (reason == ETIMEDOUT) wait->deadline = TPY_NEVER;
-    return false;
 }
 
 /* Sleeps until the word, an event, or the deadline. The word is marked so that the server wakes us. */
@@ -190,7 +77,7 @@ static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t dead
     uint32_t seen = poll->seen, asleep = (seen & ~TPY_ANSWER_HELP) | TPY_ANSWER_SLEEP;
     if (seen != asleep && !atomic_compare_exchange_strong(word, &seen, asleep)) return 0;
     /* A confirmation may have found HELP set already, and so changed nothing. */
-    if (TPY_UNLIKELY(lane->offer->reply_within > 0) && !replying && stage(lane, lane->offer) == TPY_REACHED_CONFIRMED) return 0;
+    if (TPY_UNLIKELY(lane->offer->reply_within > 0) && !replying && tpy_strike_stage(lane, lane->offer) == TPY_REACHED_CONFIRMED) return 0;
     struct tpy_narrow narrow = {0};
     uint8_t cpu = tpy_cpu();
     /* Woken by us on this CPU, the server will answer from here: stay where its wake is cheap. */
@@ -216,7 +103,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
 {
     struct tpy_shared *shared = lane->shared;
     struct tpy_thread *thread = lane->thread;
-    struct wait wait = {.deadline = offer->deadline};
+    struct tpy_strike_wait wait = {.deadline = offer->deadline};
     bool now_only = offer->flags & TPY_OFFER_NOW;
     struct poll poll = {.lane = lane, .streaming = lane->streaming};
     bool stamped = false, rung = false;
@@ -225,40 +112,40 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
     for (;;) {
         poll.events = tpy_thread_events(thread);
         poll.seen = atomic_load_explicit(&shared->answer.answer, memory_order_acquire);
-        if (is_done(lane, poll.seen)) return 0;
+        if (tpy_lane_is_done(lane, poll.seen)) return 0;
         uint32_t over = atomic_load_explicit(&lane->over, memory_order_acquire);
         if (TPY_UNLIKELY(over)) {
-            offer->reached = stage(lane, offer);
-            if (cancel(lane)) return -(int)over;
+            offer->reached = tpy_strike_stage(lane, offer);
+            if (tpy_strike_cancel(lane)) return -(int)over;
             continue;
         }
         if (TPY_UNLIKELY((poll.seen & TPY_ANSWER_CONFIRMED) && (offer->flags & TPY_OFFER_CONTINUE)) && tpy_answer_sequence(poll.seen) != lane->sequence) {
-            if (cancel(lane)) return -ESRCH; /* nobody holds the exchange any more */
+            if (tpy_strike_cancel(lane)) return -ESRCH; /* nobody holds the exchange any more */
             continue;
         }
         if (TPY_UNLIKELY(atomic_load_explicit(&lane->connection->refused, memory_order_relaxed)) && !(offer->flags & TPY_OFFER_CONTINUE) &&
-            withdraw(lane) == 1)
+            tpy_strike_withdraw(lane) == 1)
             return -ESRCH;
         if (TPY_UNLIKELY(now_only)) {
-            now_only = stage(lane, offer) == TPY_REACHED_NOTHING;
+            now_only = tpy_strike_stage(lane, offer) == TPY_REACHED_NOTHING;
             if (now_only && !waited_for(lane)) {
-                int given_up = withdraw(lane);
+                int given_up = tpy_strike_withdraw(lane);
                 if (given_up == 1) return -ETIMEDOUT;
                 now_only = false;
                 continue;
             }
         }
-        if (TPY_UNLIKELY(offer->reply_within > 0) && !wait.replying && stage(lane, offer) == TPY_REACHED_CONFIRMED) {
+        if (TPY_UNLIKELY(offer->reply_within > 0) && !wait.replying && tpy_strike_stage(lane, offer) == TPY_REACHED_CONFIRMED) {
             wait.replying = true;
             if (__builtin_add_overflow(tpy_now(), offer->reply_within, &wait.deadline)) wait.deadline = TPY_NEVER;
         }
         if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed)) && tpy_thread_uncancel(thread)) {
-            if (strike(lane, offer, &wait, ECANCELED, &result)) return result;
+            if (tpy_strike(lane, offer, &wait, ECANCELED, &result)) return result;
             continue;
         }
         if (TPY_UNLIKELY(offer->strike == TPY_STRIKE_REPLY && offer->deadline != TPY_NEVER && wait.deadline == TPY_NEVER && !wait.lingering) &&
             atomic_load(&shared->server.accepted) == lane->sequence) {
-            if (strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
+            if (tpy_strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
             wait.lingering = true;
             continue;
         }
@@ -277,7 +164,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         int64_t since;
         if (tpy_spin_for(&lane->spin, server_cpu, answered, &poll, &since)) continue;
         if (wait.deadline != TPY_NEVER && tpy_now() >= wait.deadline) {
-            if (strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
+            if (tpy_strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
             continue;
         }
         int64_t until = wait.deadline;
@@ -292,7 +179,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         }
         int slept = sleep_on(lane, &poll, until, wait.replying);
         tpy_spin_slept(&lane->spin, since);
-        if (slept == -EINTR && !(offer->flags & TPY_OFFER_UNSIGNALLED) && strike(lane, offer, &wait, EINTR, &result)) return result;
+        if (slept == -EINTR && !(offer->flags & TPY_OFFER_UNSIGNALLED) && tpy_strike(lane, offer, &wait, EINTR, &result)) return result;
     }
 }
 
@@ -413,7 +300,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         result = finish(lane, offer);
     }
     /* An answered one may look it up (tpy_offer_mark): the word is in the server's cache, and rarely wanted. */
-    if (TPY_UNLIKELY(result != 0) && (offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = progress(lane);
+    if (TPY_UNLIKELY(result != 0) && (offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = tpy_strike_progress(lane);
     lane->offer = NULL;
     return result;
 }
@@ -422,7 +309,7 @@ uint64_t tpy_offer_mark(struct tpy_connection *connection)
 {
     struct tpy_thread *thread = tpy_thread_get();
     struct tpy_lane *lane = thread && connection->index < thread->lane_capacity ? thread->lanes[connection->index] : NULL;
-    return lane ? progress(lane) : 0;
+    return lane ? tpy_strike_progress(lane) : 0;
 }
 
 int tpy_hang_up(struct tpy_connection *connection)

@@ -9,9 +9,8 @@
 #include "core/iov.h"
 #include "core/lane.h"
 #include "core/port_record.h"
+#include "core/scan.h"
 #include "core/stream.h"
-
-#define HOT_WORDS (TPY_WAIT_WORDS - 1)
 
 /* With both locks: the client's withdrawal or our acceptance, exactly one. */
 static inline bool accept_or_drop(struct tpy_exchange *exchange, const struct tpy_filter *filter, uint64_t received, bool complete,
@@ -162,88 +161,11 @@ static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size
     return result;
 }
 
-struct scan {
-    struct tpy_port *port;
-    struct tpy_thread *thread;
-    uint32_t events;
-};
-
-static inline bool something_new(void *argument)
-{
-    struct scan *scan = argument;
-    /* The count first: a list is there before its entries are counted, and a longer one replaces it before more are. */
-    uint32_t count = atomic_load_explicit(&scan->port->entry_count, memory_order_acquire);
-    struct tpy_entry *entries = atomic_load_explicit(&scan->port->entries, memory_order_acquire);
-    for (uint32_t i = 0; i < count; i++) {
-        struct tpy_shared *shared = atomic_load_explicit(&entries[i].shared, memory_order_relaxed);
-        uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
-        if (post != atomic_load_explicit(&entries[i].seen, memory_order_relaxed)) return true;
-    }
-    return tpy_thread_events(scan->thread) != scan->events;
-}
-
-/* The entries used last, at most HOT_WORDS, with SLEEP set in their posts. False: one of them has something new. */
-static bool set_sleep_bits(struct tpy_port *port, struct tpy_wait_word *words, unsigned *count)
-{
-    struct tpy_entry *entries = atomic_load(&port->entries), *hot[HOT_WORDS];
-    uint32_t all = atomic_load(&port->entry_count);
-    unsigned chosen = 0;
-    for (uint32_t i = 0; i < all; i++) {
-        unsigned at = chosen;
-        if (at == HOT_WORDS && entries[i].used <= hot[at - 1]->used) continue;
-        if (at == HOT_WORDS) at--;
-        else chosen++;
-        for (; at > 0 && hot[at - 1]->used < entries[i].used; at--) hot[at] = hot[at - 1];
-        hot[at] = &entries[i];
-    }
-    *count = chosen;
-    for (unsigned i = 0; i < chosen; i++) {
-        struct tpy_shared *shared = atomic_load(&hot[i]->shared);
-        uint64_t seen = atomic_load(&hot[i]->seen), expected = seen;
-        /* One try: the word as seen, with or without the bit. Anything else is news. */
-        if (!atomic_compare_exchange_strong(&shared->offer.post, &expected, seen | TPY_POST_SLEEP) && expected != (seen | TPY_POST_SLEEP)) return false;
-        words[i] = (struct tpy_wait_word){.word = (void *)&shared->offer.post, .expected = (uint32_t)seen | TPY_POST_SLEEP};
-    }
-    return true;
-}
-
-/* The sleep of the scanner, without the lock. 0 look again, -ETIMEDOUT, -EINTR. */
-__attribute__((noinline)) static int scan_sleep(struct scan *scan, int64_t deadline, int64_t since)
-{
-    struct tpy_port *port = scan->port;
-    struct tpy_spin *spin = &scan->thread->receive_spin;
-    struct tpy_wait_word words[TPY_WAIT_WORDS];
-    struct tpy_narrow narrow = {0};
-    unsigned count = 0;
-    if (deadline != TPY_NEVER && tpy_now() >= deadline) return -ETIMEDOUT;
-    tpy_lock_take(&port->lock);
-    bool quiet = !tpy_have_waitv() || set_sleep_bits(port, words, &count), narrows = tpy_spin_sleeps(spin) && count > 0;
-    uint8_t cpu = port->last_cpu;
-    /* So that the client that wakes us knows not to spin in our way. The first word is that of the exchange used last. */
-    if (narrows) ((struct tpy_shared *)((char *)words[0].word - offsetof(struct tpy_shared, offer)))->answer.cpu = cpu;
-    /* Those whose posts do not wake us must ring; said before the last look. */
-    tpy_port_ring(port, count < atomic_load(&port->entry_count) ? TPY_RING_NOW : TPY_RING_NO);
-    tpy_lock_give(&port->lock);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!quiet || something_new(scan)) return 0;
-    if (narrows) tpy_narrow_to(&narrow, spin, cpu);
-    words[count] = (struct tpy_wait_word){.word = (void *)&scan->thread->events, .expected = scan->events, .is_private = true};
-    tpy_inspect_blocked(scan->thread, TPY_BLOCKED_RECEIVE, 0, port->id);
-    atomic_store(&scan->thread->asleep, 1);
-    int result = count > 0 ? tpy_futex_wait_any(words, count + 1, deadline)
-                           : tpy_futex_wait_private((void *)&scan->thread->events, scan->events, deadline);
-    atomic_store(&scan->thread->asleep, 0);
-    tpy_inspect_ready(scan->thread);
-    tpy_narrow_undo(&narrow);
-    tpy_spin_slept(spin, since);
-    return result == -ETIMEDOUT || result == -EINTR ? result : 0;
-}
-
-static inline int scan_wait(struct scan *scan, int64_t deadline)
+static inline int scan_wait(struct tpy_scan *scan, int64_t deadline)
 {
     int64_t since;
-    if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, scan->port->last_cpu, something_new, scan, &since))) return 0;
-    return scan_sleep(scan, deadline, since);
+    if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, scan->port->last_cpu, tpy_scan_news, scan, &since))) return 0;
+    return tpy_scan_sleep(scan, deadline, since);
 }
 
 /* With the lock, when a receiver goes: those who stay must not sleep through what they could take. */
@@ -285,7 +207,7 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
     struct tpy_watch watch = {.thread = thread};
     if (TPY_UNLIKELY(filter && filter->while_alive)) tpy_connection_watch(filter->while_alive, &watch);
     if (!port->scanner) {
-        struct scan scan = {port, thread, events};
+        struct tpy_scan scan = {port, thread, events};
         port->scanner = thread;
         port->scanner_filter = filter;
         tpy_port_ring(port, TPY_RING_NO);
