@@ -128,9 +128,7 @@ static int apply_spill(struct tpy_lane *lane)
         }
         tpy_lock_give(&lane->extras);
         if (fd >= 0) break;
-        atomic_store(&lane->thread->asleep, 1);
-        int waited = tpy_futex_wait_private((void *)&lane->thread->events, events, deadline);
-        atomic_store(&lane->thread->asleep, 0);
+        int waited = tpy_thread_sleep(lane->thread, events, deadline);
         if (waited == -ETIMEDOUT) return -EPROTO;
     }
     void *map = NULL;

@@ -178,9 +178,7 @@ int tpy_name_wait(const char *space, const char *name, int64_t deadline, struct 
         uint32_t events = tpy_thread_events(thread);
         if (now >= deadline) return -ETIMEDOUT;
         if (atomic_load(&thread->cancelled) && tpy_thread_uncancel(thread)) return -ECANCELED;
-        atomic_store(&thread->asleep, 1);
-        result = tpy_futex_wait_private((void *)&thread->events, events, slice < deadline ? slice : deadline);
-        atomic_store(&thread->asleep, 0);
+        result = tpy_thread_sleep(thread, events, slice < deadline ? slice : deadline);
         if (result != -EINTR) result = 0;
     }
     return result;

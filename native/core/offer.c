@@ -1,6 +1,6 @@
 /*
- * offer: a client thread's exchange, from its post to its answer. The fast path is the first third of tpy_offer: a copy, a
- * compare-and-swap, a poll, a copy. How an offer ends early is in strike.c.
+ * offer: a client thread's exchange, from its post to its answer. The fast path is a copy, an exchange of the post
+ * word, a poll, a copy. How an offer ends early is in strike.c.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -374,9 +374,7 @@ int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t roo
         bool here = !lane->fds_announced || (lane->fds && lane->fd_sequence == lane->sequence) || tpy_now() >= deadline;
         if (here) break;
         tpy_lock_give(&lane->extras);
-        atomic_store(&thread->asleep, 1);
-        tpy_futex_wait_private((void *)&thread->events, events, deadline);
-        atomic_store(&thread->asleep, 0);
+        tpy_thread_sleep(thread, events, deadline);
     }
     lane->fds_announced = false;
     uint32_t taken = lane->fd_count < room ? lane->fd_count : room;

@@ -110,7 +110,7 @@ int tpy_port_retract(struct tpy_port *port, int16_t code, uint64_t value);
 /* Every waiting receiver looks at the queue again. */
 void tpy_port_look_again(struct tpy_port *port);
 
-/* A boost hook: the highest priority among waiting offers, -1 if none. */
+/* The highest priority among what waits, -1 if nothing does. Looks at the posts anew. */
 int tpy_port_top_priority(struct tpy_port *port);
 
 #endif

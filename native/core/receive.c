@@ -230,9 +230,7 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
         if (own.shared && tpy_spin_for(&thread->receive_spin, filter->only->cpu, own_news, &own, &since)) result = 0;
         else {
             tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
-            atomic_store(&thread->asleep, 1);
-            result = tpy_futex_wait_private((void *)&thread->events, events, deadline);
-            atomic_store(&thread->asleep, 0);
+            result = tpy_thread_sleep(thread, events, deadline);
             tpy_inspect_ready(thread);
             if (own.shared) tpy_spin_slept(&thread->receive_spin, since);
         }

@@ -48,7 +48,6 @@ static void in_child(void)
     for (unsigned b = 0; b < TPY_THREADS_MAX / BLOCK; b++) {
         struct tpy_thread *block = atomic_load(&blocks[b]);
         for (unsigned i = 0; block && i < BLOCK; i++) {
-            memset(block[i].slots, 0, sizeof block[i].slots);
             block[i].lanes = NULL;
             block[i].lane_capacity = 0;
             atomic_store(&block[i].cancelled, 0);
@@ -94,7 +93,6 @@ struct tpy_thread *tpy_thread_begin(void)
         thread->priority_set = -1;
         thread->on_sleep = NULL;
         memset(&thread->receive_spin, 0, sizeof thread->receive_spin);
-        memset(thread->slots, 0, sizeof thread->slots);
         atomic_store(&thread->alive, true);
     }
     pthread_mutex_unlock(&table_lock);
@@ -154,5 +152,4 @@ void tpy_thread_at_exit(void (*handler)(struct tpy_thread *))
     }
 }
 
-void **tpy_thread_slot(struct tpy_thread *thread, unsigned face) { return &thread->slots[face % 8]; }
 void tpy_thread_on_lanes(void (*drop)(struct tpy_thread *)) { drop_lanes = drop; }

@@ -29,8 +29,6 @@ int tpy_thread_uncancel(struct tpy_thread *thread);
 void tpy_thread_set_on_sleep(struct tpy_thread *thread, void (*hook)(int));
 /* Runs at the exit of each thread that has a record (faces keep per-thread state). At most 8 handlers. */
 void tpy_thread_at_exit(void (*handler)(struct tpy_thread *));
-/* A slot of each thread's record for the face `face` (0 to 7), NULL at first. */
-void **tpy_thread_slot(struct tpy_thread *thread, unsigned face);
 
 /* Absolute CLOCK_MONOTONIC ns. */
 int64_t tpy_now(void);

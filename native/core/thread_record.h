@@ -27,7 +27,6 @@ struct tpy_thread {
     uint32_t lane_capacity;
     struct tpy_spin receive_spin; /* as a receiver, on whatever port */
     void (*on_sleep)(int);       /* tpy_thread_on_sleep; by the thread itself */
-    void *slots[8];
 };
 
 /* Counts an event and wakes the thread if it sleeps. Any thread. */
@@ -39,6 +38,15 @@ static inline void tpy_thread_notify(struct tpy_thread *thread)
 static inline uint32_t tpy_thread_events(struct tpy_thread *thread)
 {
     return atomic_load_explicit(&thread->events, memory_order_acquire);
+}
+
+/* Sleeps on the private word alone until an event after `events`, or the deadline. By the thread itself. As tpy_futex_wait_private. */
+static inline int tpy_thread_sleep(struct tpy_thread *thread, uint32_t events, int64_t deadline)
+{
+    atomic_store(&thread->asleep, 1);
+    int result = tpy_futex_wait_private((void *)&thread->events, events, deadline);
+    atomic_store(&thread->asleep, 0);
+    return result;
 }
 
 extern __thread struct tpy_thread *tpy_thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
