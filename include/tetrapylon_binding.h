@@ -1,6 +1,6 @@
 /*
- * tetrapylon_binding.h: what bindings of other languages need and C programs do not: each operation as one call that tells
- * all its results, and a word when a thread falls asleep, so that the language can wake it. org.tetrapylon.qnx is built on it.
+ * tetrapylon_binding.h: what bindings of other languages need of the QNX calls and C programs do not: each operation as one call that
+ * tells all its results. org.tetrapylon.qnx is built on it.
  */
 #ifndef TETRAPYLON_BINDING_H
 #define TETRAPYLON_BINDING_H
@@ -29,13 +29,6 @@ TPY_PUBLIC int tpy_msg_sendv(int coid, const iov_t *siov, size_t sparts, const i
 /* MsgReceive_r and MsgReceivev_r with their timeout, in the same way. */
 TPY_PUBLIC rcvid_t tpy_msg_receive(int chid, void *message, size_t bytes, int64_t nanoseconds, struct _msg_info *info);
 TPY_PUBLIC rcvid_t tpy_msg_receivev(int chid, const iov_t *riov, size_t rparts, int64_t nanoseconds, struct _msg_info *info);
-
-/*
- * From now on hook(1) is called on the calling thread each time before a call of it goes to sleep, and hook(0) when it has woken,
- * which may be many times a call. The hook may call tpy_thread_interrupt, for this thread too: then it does not sleep. It
- * must not do anything else of this library. NULL: no more. Not called while the thread ends. 0, or -EAGAIN.
- */
-TPY_PUBLIC int tpy_thread_on_sleep(void (*hook)(int asleep));
 
 #ifdef __cplusplus
 }

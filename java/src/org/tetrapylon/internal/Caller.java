@@ -2,12 +2,9 @@ package org.tetrapylon.internal;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import org.tetrapylon.generated.core.tetrapylon_h;
-import org.tetrapylon.generated.qnx.neutrino_h;
-import org.tetrapylon.generated.qnx.tpy_msg_answer;
-import org.tetrapylon.generated.qnx.tpy_thread_on_sleep$hook;
+import org.tetrapylon.generated.core.tpy_thread_on_sleep$hook;
 
 /**
  * What the Java side keeps for each thread that calls in: memory for what a call brings back and for payloads that do not lie in
@@ -25,6 +22,9 @@ public final class Caller {
 
     /** Memory for payloads that a thread has at first; it grows to the largest payload and stays so. */
     private static final long FIRST_SCRATCH = 4096;
+
+    /** Room for whatever structure a call of any face fills with its results. */
+    private static final long ANSWER_SIZE = 64;
 
     private static final MemorySegment ON_SLEEP;
     private static final ThreadLocal<Caller> CURRENT;
@@ -61,7 +61,7 @@ public final class Caller {
         virtual = Thread.currentThread().isVirtual();
         registered = virtual;
         wake = virtual ? null : new Wake();
-        answer = virtual ? MemorySegment.NULL : Arena.ofAuto().allocate(tpy_msg_answer.layout());
+        answer = virtual ? MemorySegment.NULL : Arena.ofAuto().allocate(ANSWER_SIZE, Long.BYTES);
     }
 
     /** {@return the calling thread's} */
@@ -76,7 +76,7 @@ public final class Caller {
     /** Where the process has no number left for this thread, its calls fail with EAGAIN by themselves, and the next one tries again. */
     private void register() {
         int number = tetrapylon_h.tpy_thread_number_self();
-        if (number > 0 && neutrino_h.tpy_thread_on_sleep(ON_SLEEP) == 0) {
+        if (number > 0 && tetrapylon_h.tpy_thread_on_sleep(ON_SLEEP) == 0) {
             wake.thread = number;
             registered = true;
         }
@@ -87,15 +87,9 @@ public final class Caller {
         return virtual;
     }
 
-    /** {@return the struct tpy_msg_answer that a send of this thread fills} */
+    /** {@return 64 bytes of native memory that a call of this thread fills with its results; a virtual thread has none} */
     public MemorySegment answer() {
         return answer;
-    }
-
-    /** Takes over what the last send of this thread brought back. */
-    public void readAnswer() {
-        status = answer.get(ValueLayout.JAVA_LONG, 0);
-        length = answer.get(ValueLayout.JAVA_LONG, Long.BYTES);
     }
 
     /** To be called after each call that can block: an interrupt that came too late for it must not end the next one. */

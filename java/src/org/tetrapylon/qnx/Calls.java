@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.ref.Reference;
 import org.tetrapylon.Errno;
 import org.tetrapylon.generated.qnx.neutrino_h;
+import org.tetrapylon.generated.qnx.tpy_msg_answer;
 import org.tetrapylon.internal.Caller;
 import org.tetrapylon.internal.Workers;
 
@@ -19,6 +20,9 @@ final class Calls {
 
     /** No timeout of its own. */
     static final long FOREVER = -1;
+
+    private static final long STATUS = tpy_msg_answer.status$offset();
+    private static final long LENGTH = tpy_msg_answer.length$offset();
 
     private Calls() {}
 
@@ -35,7 +39,7 @@ final class Calls {
     private static int sendHere(Caller caller, int coid, MemorySegment message, long bytes, MemorySegment reply, long room,
             long nanoseconds) {
         int result = neutrino_h.tpy_msg_send(coid, message, bytes, reply, room, nanoseconds, caller.answer());
-        caller.readAnswer();
+        readAnswer(caller);
         caller.settle();
         return result;
     }
@@ -74,7 +78,7 @@ final class Calls {
     private static int sendvHere(Caller caller, int coid, MemorySegment message, long parts, MemorySegment reply, long rparts,
             long nanoseconds) {
         int result = neutrino_h.tpy_msg_sendv(coid, message, parts, reply, rparts, nanoseconds, caller.answer());
-        caller.readAnswer();
+        readAnswer(caller);
         caller.settle();
         return result;
     }
@@ -88,6 +92,11 @@ final class Calls {
             caller.length = worker.length;
             return result;
         });
+    }
+
+    private static void readAnswer(Caller caller) {
+        caller.status = caller.answer().get(ValueLayout.JAVA_LONG, STATUS);
+        caller.length = caller.answer().get(ValueLayout.JAVA_LONG, LENGTH);
     }
 
     // ---- Receiving

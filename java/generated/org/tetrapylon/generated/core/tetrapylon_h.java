@@ -556,6 +556,66 @@ public class tetrapylon_h extends tetrapylon_h$shared {
         }
     }
 
+    private static class tpy_thread_on_sleep {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            tetrapylon_h.C_INT,
+            tetrapylon_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_thread_on_sleep");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_thread_on_sleep(void (*hook)(int))
+     * }
+     */
+    public static FunctionDescriptor tpy_thread_on_sleep$descriptor() {
+        return tpy_thread_on_sleep.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_thread_on_sleep(void (*hook)(int))
+     * }
+     */
+    public static MethodHandle tpy_thread_on_sleep$handle() {
+        return tpy_thread_on_sleep.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_thread_on_sleep(void (*hook)(int))
+     * }
+     */
+    public static MemorySegment tpy_thread_on_sleep$address() {
+        return tpy_thread_on_sleep.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_thread_on_sleep(void (*hook)(int))
+     * }
+     */
+    public static int tpy_thread_on_sleep(MemorySegment hook) {
+        var mh$ = tpy_thread_on_sleep.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_thread_on_sleep", hook);
+            }
+            return (int)mh$.invokeExact(hook);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class tpy_channel_admit {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             tetrapylon_h.C_INT,

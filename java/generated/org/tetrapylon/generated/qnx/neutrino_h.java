@@ -7056,66 +7056,6 @@ public class neutrino_h extends neutrino_h$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
-
-    private static class tpy_thread_on_sleep {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            neutrino_h.C_INT,
-            neutrino_h.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_thread_on_sleep");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * int tpy_thread_on_sleep(void (*hook)(int))
-     * }
-     */
-    public static FunctionDescriptor tpy_thread_on_sleep$descriptor() {
-        return tpy_thread_on_sleep.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * int tpy_thread_on_sleep(void (*hook)(int))
-     * }
-     */
-    public static MethodHandle tpy_thread_on_sleep$handle() {
-        return tpy_thread_on_sleep.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * int tpy_thread_on_sleep(void (*hook)(int))
-     * }
-     */
-    public static MemorySegment tpy_thread_on_sleep$address() {
-        return tpy_thread_on_sleep.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * int tpy_thread_on_sleep(void (*hook)(int))
-     * }
-     */
-    public static int tpy_thread_on_sleep(MemorySegment hook) {
-        var mh$ = tpy_thread_on_sleep.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("tpy_thread_on_sleep", hook);
-            }
-            return (int)mh$.invokeExact(hook);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
     private static final int SIGEV_PULSE_PRIO_INHERIT = (int)-1L;
     /**
      * {@snippet lang=c :
