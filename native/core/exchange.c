@@ -189,15 +189,15 @@ void tpy_exchange_answer_error(struct tpy_exchange *exchange, int error, bool *w
 
 ssize_t tpy_exchange_copy_in(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count)
 {
-    uint64_t size, done = 0;
+    uint64_t size, done = 0, here = tpy_inline_part(exchange->send_length);
     int fault, result = tpy_iov_length(parts, count, &size);
     if (result != 0) return result == -EFAULT ? -TPY_ESRVRFAULT : result;
     if (offset >= exchange->send_length) return 0;
     if (size > exchange->send_length - offset) size = exchange->send_length - offset;
     if (size == 0) return 0;
-    if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && offset + size > exchange->fault_at && exchange->fault_at < TPY_INLINE)) return -EFAULT;
-    if (offset < TPY_INLINE) {
-        done = size < TPY_INLINE - offset ? size : TPY_INLINE - offset;
+    if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && offset + size > exchange->fault_at && exchange->fault_at < here)) return -EFAULT;
+    if (offset < here) {
+        done = size < here - offset ? size : here - offset;
         if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data + offset, done, &fault) < done) return -TPY_ESRVRFAULT;
     }
     return done == size ? (ssize_t)size : tpy_stream_pull(exchange, offset, parts, count, done, size);

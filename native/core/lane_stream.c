@@ -21,13 +21,13 @@ void tpy_lane_stream_begin(struct tpy_lane *lane)
         lane->ring_base = (lane->ring_base + (used < TPY_RING ? used : 0) + RING_STEP - 1) / RING_STEP * RING_STEP % TPY_RING;
         line->ring_base = lane->ring_base;
     }
-    lane->filled = TPY_INLINE;
+    lane->filled = tpy_inline_part(lane->send_length);
     lane->applied = 0;
     lane->room_fault = false;
     lane->seek_seen = atomic_load(&lane->shared->server.seek);
     line->iov = (uintptr_t)lane->offer->send;
     line->iov_count = lane->offer->send_parts;
-    atomic_store_explicit(&line->filled, TPY_INLINE, memory_order_relaxed);
+    atomic_store_explicit(&line->filled, lane->filled, memory_order_relaxed);
     atomic_store_explicit(&line->applied, 0, memory_order_relaxed);
     atomic_store_explicit(&line->seek_seen, lane->seek_seen, memory_order_relaxed);
 }
@@ -36,7 +36,7 @@ static uint64_t fill_limit(const struct tpy_lane *lane)
 {
     const struct tpy_server_line *server = &lane->shared->server;
     uint64_t taken = atomic_load_explicit(&server->stream_for, memory_order_acquire) == lane->sequence
-                         ? atomic_load_explicit(&server->taken, memory_order_acquire) : TPY_INLINE;
+                         ? atomic_load_explicit(&server->taken, memory_order_acquire) : tpy_inline_part(lane->send_length);
     uint64_t limit = taken + TPY_RING;
     return limit < taken || limit > lane->send_length ? lane->send_length : limit;
 }
@@ -91,7 +91,8 @@ static bool fill(struct tpy_lane *lane)
     uint64_t at = (lane->ring_base + lane->filled) % TPY_RING, step = TPY_RING - at;
     int fault;
     if (step > limit - lane->filled) step = limit - lane->filled;
-    if (step > TPY_CHUNK) step = TPY_CHUNK;
+    uint64_t most = tpy_chunk(lane->send_length);
+    if (step > most) step = most;
     uint64_t got = tpy_iov_gather(lane->offer->send, lane->offer->send_parts, lane->filled, lane->bulk->send + at, step, &fault);
     lane->filled += got;
     if (got < step) {

@@ -15,8 +15,10 @@
 
 #define TPY_WIRE_VERSION 1u
 
-/* Bytes of a window that travel in the exchange itself; what lies beyond goes through the stream (bulk.h). */
+/* A window of up to TPY_INLINE bytes travels in the exchange itself. Of a longer one only the head does; the rest goes through the stream, which
+ * uses its memory in turn: writing to lines that the other CPU has just read costs several times as much. */
 #define TPY_INLINE 16384u
+#define TPY_INLINE_HEAD 4096u
 #define TPY_LINE 64u
 /* One-way messages that may wait in one exchange; a power of two. */
 #define TPY_ONEWAY_SLOTS 1024u
@@ -129,7 +131,7 @@ struct tpy_shared {
 };
 
 /* The stream memory of an exchange that moves large windows: one ring a direction. */
-#define TPY_RING (1024u * 1024u)
+#define TPY_RING (2u * 1024u * 1024u)
 struct tpy_bulk {
     unsigned char send[TPY_RING];  /* the client writes window bytes at (ring_base + offset) % TPY_RING */
     unsigned char reply[TPY_RING]; /* the server writes push records */
@@ -172,6 +174,8 @@ _Static_assert(offsetof(struct tpy_shared, oneway) == 11 * 4096, "wire format");
 _Static_assert(sizeof(struct tpy_shared) % 4096 == 0, "whole pages");
 
 #define TPY_NOWHERE UINT64_MAX
+/* How much of a send window lies in the exchange itself. */
+static inline uint64_t tpy_inline_part(uint64_t length) { return length <= TPY_INLINE ? length : TPY_INLINE_HEAD; }
 static inline uint32_t tpy_post_sequence(uint64_t post) { return ((uint32_t)post >> 1) & TPY_SEQUENCE_MASK; }
 static inline uint32_t tpy_answer_sequence(uint32_t answer) { return answer >> TPY_ANSWER_SHIFT; }
 

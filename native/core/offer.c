@@ -265,7 +265,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(result != 0)) return result;
 
     struct tpy_offer_area *area = &lane->shared->offer;
-    uint64_t here = lane->send_length < TPY_INLINE ? lane->send_length : TPY_INLINE;
+    uint64_t here = tpy_inline_part(lane->send_length);
     uint64_t got = tpy_iov_gather(offer->send, offer->send_parts, 0, area->data, here, &fault);
     uint64_t room_end = writable(offer->reply, offer->reply_parts);
     unsigned flags = offer->flags & TPY_OFFER_CONTINUE;

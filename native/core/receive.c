@@ -80,7 +80,7 @@ static int accept_offer(struct tpy_port *port, const struct tpy_filter *filter, 
     int result = 1, fault;
     tpy_lock_take(&exchange->lock);
     /* Only the inline part here: the rest may take time, and others wait for this port. */
-    uint64_t here = exchange->send_length < TPY_INLINE ? exchange->send_length : TPY_INLINE;
+    uint64_t here = tpy_inline_part(exchange->send_length);
     if (here > size) here = size;
     if (result == 1 && here > 0) {
         if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && here > exchange->fault_at)) {

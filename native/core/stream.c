@@ -44,10 +44,10 @@ void tpy_stream_reset(struct tpy_exchange *exchange)
     struct tpy_server_line *line = &exchange->shared->server;
     exchange->push_head = 0;
     exchange->ring_base = exchange->bulk ? exchange->shared->client.ring_base % TPY_RING & ~(uint64_t)4095 : 0;
-    exchange->taken = TPY_INLINE;
+    exchange->taken = tpy_inline_part(exchange->send_length);
     exchange->streaming = true;
     atomic_store_explicit(&line->pushed, 0, memory_order_relaxed);
-    atomic_store_explicit(&line->taken, TPY_INLINE, memory_order_relaxed);
+    atomic_store_explicit(&line->taken, exchange->taken, memory_order_relaxed);
     atomic_store_explicit(&line->stream_for, exchange->sequence, memory_order_release);
 }
 
@@ -121,7 +121,7 @@ ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const st
             int fault;
             if (step > filled - position) step = (size_t)(filled - position);
             if (step > size - done) step = (size_t)(size - done);
-            if (step > TPY_CHUNK) step = TPY_CHUNK; /* so that the client gets its room back early */
+            if (step > TPY_CHUNK_MOST) step = TPY_CHUNK_MOST; /* so that the client gets its room back early */
             if (tpy_iov_scatter(parts, count, done, exchange->bulk->send + at, step, &fault) < step) return -TPY_ESRVRFAULT;
             done += step;
             exchange->taken = position + step;
@@ -197,7 +197,7 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
             uint64_t step = room - sizeof(struct tpy_push_record);
             int fault;
             if (step > size - done) step = size - done;
-            if (step > TPY_CHUNK) step = TPY_CHUNK;
+            if (step > tpy_chunk(size)) step = tpy_chunk(size);
             struct tpy_push_record record = {offset + done, step};
             memcpy(ring + at, &record, sizeof record);
             if (tpy_iov_gather(parts, count, done, ring + at + sizeof record, step, &fault) < step) return -TPY_ESRVRFAULT;

@@ -20,7 +20,13 @@ void tpy_stream_reset(struct tpy_exchange *exchange);
 /* Sets HELP in the answer word, and wakes the client if it sleeps. */
 void tpy_stream_nudge(struct tpy_exchange *exchange);
 
-#define TPY_CHUNK (32u * 1024u)
+/* Both sides copy at once, a chunk apart: small enough that neither waits long at the ends, large enough that telling costs little. */
+#define TPY_CHUNK_LEAST (8u * 1024u)
+#define TPY_CHUNK_MOST (32u * 1024u)
+static inline uint64_t tpy_chunk(uint64_t length)
+{
+    return length / 8 < TPY_CHUNK_LEAST ? TPY_CHUNK_LEAST : length / 8 > TPY_CHUNK_MOST ? TPY_CHUNK_MOST : length / 8;
+}
 static inline uint64_t tpy_record_size(uint64_t length) { return sizeof(struct tpy_push_record) + ((length + 15) & ~(uint64_t)15); }
 
 #endif
