@@ -94,7 +94,7 @@ static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t dead
     }
     atomic_store(&thread->asleep, 0);
     tpy_inspect_ready(thread);
-    tpy_narrow_undo(&narrow);
+    tpy_narrow_undo(&narrow, &lane->spin, lane->shared->answer.cpu);
     return result;
 }
 
@@ -156,7 +156,10 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
             bool changed = false;
             for (int i = 0; apart && i < 2 * TPY_POLLS_AT_ONCE && !changed; i++) changed = answered(&poll);
             stamped = true;
-            if (changed) continue;
+            if (changed) {
+                tpy_spin_hot(&lane->spin);
+                continue;
+            }
             /* We are waiting: say since when, for the order among those who wait. */
             shared->client.stamp = (uint64_t)tpy_now();
             atomic_store_explicit(&shared->client.stamp_for, lane->sequence, memory_order_release);
@@ -179,6 +182,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         }
         int slept = sleep_on(lane, &poll, until, wait.replying);
         tpy_spin_slept(&lane->spin, since);
+        if (lane->spin.cpus > 1 && shared->answer.cpu == tpy_cpu()) tpy_spin_met(&lane->spin, since);
         if (slept == -EINTR && !(offer->flags & TPY_OFFER_UNSIGNALLED) && tpy_strike(lane, offer, &wait, EINTR, &result)) return result;
     }
 }

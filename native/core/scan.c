@@ -41,7 +41,7 @@ int tpy_scan_sleep(struct tpy_scan *scan, int64_t deadline, int64_t since)
     unsigned count = 0;
     if (deadline != TPY_NEVER && tpy_now() >= deadline) return -ETIMEDOUT;
     tpy_lock_take(&port->lock);
-    bool quiet = !tpy_have_waitv() || set_sleep_bits(port, words, &count), narrows = tpy_spin_sleeps(spin) && count > 0;
+    bool quiet = !tpy_have_waitv() || set_sleep_bits(port, words, &count), narrows = quiet && count > 0 && tpy_spin_sleeps(spin);
     uint8_t cpu = port->last_cpu;
     /* So that the client that wakes us knows not to spin in our way. The first word is that of the exchange used last. */
     if (narrows) ((struct tpy_shared *)((char *)words[0].word - offsetof(struct tpy_shared, offer)))->answer.cpu = cpu;
@@ -58,7 +58,8 @@ int tpy_scan_sleep(struct tpy_scan *scan, int64_t deadline, int64_t since)
                            : tpy_futex_wait_private((void *)&scan->thread->events, scan->events, deadline);
     atomic_store(&scan->thread->asleep, 0);
     tpy_inspect_ready(scan->thread);
-    tpy_narrow_undo(&narrow);
+    /* The first word is that of the exchange used last: whose post woke us, if we narrowed for it. */
+    tpy_narrow_undo(&narrow, spin, narrows ? ((struct tpy_offer_area *)words[0].word)->cpu : 0);
     tpy_spin_slept(spin, since);
     return result == -ETIMEDOUT || result == -EINTR ? result : 0;
 }

@@ -3,6 +3,7 @@
 #include "core/wait.h"
 
 #define WAITS_BETWEEN_QUESTIONS 4096
+#define STRAYS 64
 #define STEPS_APART 2000000ll /* ns: a step costs some 20 us, and where all CPUs are wanted it does not last */
 
 void tpy_spin_ask(struct tpy_spin *spin)
@@ -12,12 +13,24 @@ void tpy_spin_ask(struct tpy_spin *spin)
     spin->asked = WAITS_BETWEEN_QUESTIONS;
 }
 
-void tpy_spin_met(struct tpy_spin *spin)
+#define LONG_WAIT 300000 /* ns */
+
+void tpy_spin_met(struct tpy_spin *spin, int64_t since)
 {
     int64_t now = tpy_now();
-    spin->meets = now - spin->met < TPY_OFTEN ? spin->meets + 1 : 0;
+    if (since - spin->met >= TPY_OFTEN) spin->meets = 0;
+    else if (now - since < LONG_WAIT) spin->meets++;
+    else spin->meets = TPY_MEETS;
     spin->met = now;
     if (spin->meets >= TPY_MEETS) tpy_step_aside(spin);
+}
+
+void tpy_spin_turn(struct tpy_spin *spin)
+{
+    spin->hot = 0;
+    if (spin->turns == 0) return;
+    spin->turns--;
+    sched_yield();
 }
 
 void tpy_step_aside(struct tpy_spin *spin)
@@ -35,9 +48,12 @@ void tpy_step_aside(struct tpy_spin *spin)
     sched_setaffinity(0, sizeof before, &before);
 }
 
-void tpy_narrow_to(struct tpy_narrow *narrow, const struct tpy_spin *spin, uint8_t cpu)
+void tpy_narrow_to(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t cpu)
 {
+    narrow->wanted = true;
     narrow->active = false;
+    if (spin->strays == 0) return;
+    spin->strays--;
     if (spin->cpus <= 1 || sched_getaffinity(0, sizeof narrow->before, &narrow->before) != 0) return;
     if (!CPU_ISSET(cpu, &narrow->before)) return;
     cpu_set_t one;
@@ -46,8 +62,9 @@ void tpy_narrow_to(struct tpy_narrow *narrow, const struct tpy_spin *spin, uint8
     narrow->active = sched_setaffinity(0, sizeof one, &one) == 0;
 }
 
-void tpy_narrow_undo(struct tpy_narrow *narrow)
+void tpy_narrow_undo(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t waker)
 {
+    if (narrow->wanted && !narrow->active && tpy_cpu() != waker) spin->strays = STRAYS;
     if (!narrow->active) return;
     narrow->active = false;
     /* Only if nobody else changed it meanwhile: then it is theirs. */

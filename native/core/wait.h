@@ -27,7 +27,10 @@ struct tpy_spin {
     uint8_t misses;    /* long waits in a row */
     uint8_t cpus;      /* CPUs allowed when last asked */
     uint16_t asked;    /* waits until we ask again */
-    uint32_t meets;    /* waits in a row, shortly after each other, that ended while both shared a CPU */
+    uint16_t hot;      /* waits that were answered at once, since our last turn */
+    uint16_t turns;    /* to give away: others wanted our CPU not long ago */
+    uint8_t strays;    /* sleeps to be narrowed: the last one that was not ended on another CPU than its waker's */
+    uint32_t meets;    /* waits in a row, each begun shortly after the one before, that ended while both shared a CPU */
     int64_t met;       /* when the last of them ended */
     int64_t stepped;   /* when we last stepped to another CPU */
 };
@@ -36,19 +39,39 @@ struct tpy_spin {
 #define TPY_OFTEN 50000 /* ns between waits */
 #define TPY_MEETS 4 /* calls that share a CPU before one steps aside: the other CPU answers ten times as fast */
 
-/* Another wait ended while both shared a CPU: steps aside if that keeps happening. A rare call is best answered where it comes from. */
-void tpy_spin_met(struct tpy_spin *spin);
+/*
+ * Others that wait for our CPU get it when the kernel says so, every few milliseconds; of several pairs or clients that is long for the last one. So
+ * a thread whose calls are answered at once, and who has met others lately, lets them go first now and then.
+ */
+#define TPY_TURN 8192 /* calls: a millisecond or two */
+#define TPY_TURNS 64
+void tpy_spin_turn(struct tpy_spin *spin);
+static inline void tpy_spin_hot(struct tpy_spin *spin)
+{
+    if (TPY_UNLIKELY(++spin->hot >= TPY_TURN)) tpy_spin_turn(spin);
+}
+
+/*
+ * Another wait, begun at `since`, ended while both shared a CPU: steps aside if that keeps happening. A rare call is best answered where it
+ * comes from. One that waited long did so because the peer was busy with others: next to them it gets its turns, behind the peer it gets one
+ * answer a turn.
+ */
+void tpy_spin_met(struct tpy_spin *spin, int64_t since);
 /* Leaves this CPU for another allowed one, if there is one. */
 void tpy_step_aside(struct tpy_spin *spin);
 void tpy_spin_ask(struct tpy_spin *spin);
 
-/* Narrowing around a sleep. */
+/*
+ * Narrowing around a sleep. It costs 5 us, and there are kernels and moments that place the sleeper on its waker's CPU without it: so it is done
+ * while sleepers were seen to wake elsewhere, and left out now and then to see.
+ */
 struct tpy_narrow {
-    bool active;
+    bool wanted, active;
     cpu_set_t before;
 };
-void tpy_narrow_to(struct tpy_narrow *narrow, const struct tpy_spin *spin, uint8_t cpu);
-void tpy_narrow_undo(struct tpy_narrow *narrow);
+void tpy_narrow_to(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t cpu);
+/* waker: the CPU of who woke us, as far as known. */
+void tpy_narrow_undo(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t waker);
 
 /* Long waits are the rule for this one just now. */
 static inline bool tpy_spin_sleeps(const struct tpy_spin *spin) { return spin->misses >= TPY_SPIN_MISSES; }
@@ -69,7 +92,10 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
 {
     *since = 0;
     for (int i = 0; i < TPY_POLLS_AT_ONCE; i++)
-        if (poll(argument)) return true;
+        if (poll(argument)) {
+            tpy_spin_hot(spin);
+            return true;
+        }
     if (TPY_UNLIKELY(spin->asked == 0)) tpy_spin_ask(spin);
     spin->asked--;
     bool together = tpy_cpu() == peer_cpu;
@@ -94,6 +120,7 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
             }
         } while (tpy_now() - start < spin_time);
     }
+    spin->turns = TPY_TURNS;
     int64_t start = tpy_now(), limit = tpy_spin_sleeps(spin) ? 2 * TPY_SPIN_SHORT : TPY_YIELD_LONG;
     if (*since == 0) *since = start;
     do {
@@ -101,7 +128,7 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
             sched_yield();
             if (poll(argument)) {
                 spin->misses = 0;
-                if (together && spin->cpus > 1) tpy_spin_met(spin);
+                if (together && spin->cpus > 1) tpy_spin_met(spin, start);
                 return true;
             }
         }
