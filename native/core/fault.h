@@ -10,5 +10,9 @@
 #include <stddef.h>
 /* 0, or 1 if some byte could not be read or written; then an unknown prefix was copied. */
 int tpy_copy(void *to, const void *from, size_t length);
+/* The same by words of 4 or 8 bytes, length a multiple of that and not 0: for a structure that was filled in just before, word by word, which
+ * wider loads would wait for. */
+int tpy_copy_words(void *to, const void *from, size_t length);
+int tpy_copy_longs(void *to, const void *from, size_t length);
 void tpy_fault_arm(void);
 #endif

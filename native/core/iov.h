@@ -20,7 +20,7 @@
 static inline int tpy_iov_take(const struct iovec **parts, size_t count, struct iovec own[TPY_PARTS_OWN])
 {
     if (count == 0 || count > TPY_PARTS_OWN) return 0;
-    if (tpy_copy(own, *parts, count * sizeof *own) != 0) return -EFAULT;
+    if (tpy_copy_longs(own, *parts, count * sizeof *own) != 0) return -EFAULT;
     *parts = own;
     return 0;
 }

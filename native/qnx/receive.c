@@ -44,12 +44,13 @@ static rcvid_t take_message(const struct tpy_receipt *receipt, struct _msg_info 
             .chid = client->chid,
             .scoid = client->scoid,
             .coid = (int32_t)receipt->tag,
-            .priority = receipt->priority,
             .msglen = (ssize_t)receipt->received,
             .srcmsglen = (ssize_t)receipt->send_length,
             .dstmsglen = (ssize_t)receipt->room,
         };
-        tpy_copy(info, &told, sizeof told);
+        int32_t priority = receipt->priority; /* and no flags: one word, as it is copied */
+        memcpy(&told.priority, &priority, sizeof priority);
+        tpy_copy_words(info, &told, sizeof told);
     }
     return tpy_qnx_rcvid(index, serial);
 }
