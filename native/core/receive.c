@@ -225,7 +225,7 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
             own.seen = atomic_load_explicit(&atomic_load(&port->entries)[filter->only->entry].seen, memory_order_relaxed);
         }
         tpy_lock_give(&port->lock);
-        int64_t since;
+        int64_t since = 0;
         /* Who waits for one exchange looks at that itself for a while; the scanner may be busy with others. */
         if (own.shared && tpy_spin_for(&thread->receive_spin, filter->only->cpu, own_news, &own, &since)) result = 0;
         else {

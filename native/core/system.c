@@ -95,6 +95,8 @@ int tpy_cpus_allowed(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+#define LOCK_LOOK 1000000 /* ns: see tpy_lock_give */
+
 void tpy_lock_slow(struct tpy_lock *lock)
 {
     for (int i = 0; i < 100; i++) {
@@ -103,7 +105,7 @@ void tpy_lock_slow(struct tpy_lock *lock)
         tpy_relax();
     }
     while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
-        tpy_futex_wait_private(&lock->word, 2, TPY_NEVER);
+        tpy_futex_wait_private(&lock->word, 2, tpy_now() + LOCK_LOOK);
 }
 
 int tpy_memory_create(const char *name, size_t size)
