@@ -91,14 +91,14 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
     void *argument, int64_t *since)
 {
     *since = 0;
-    for (int i = 0; i < TPY_POLLS_AT_ONCE; i++)
+    bool together = tpy_cpu() == peer_cpu;
+    for (int i = together ? TPY_POLLS_AT_ONCE - 1 : 0; i < TPY_POLLS_AT_ONCE; i++) /* no peer runs here while we look */
         if (poll(argument)) {
             tpy_spin_hot(spin);
             return true;
         }
     if (TPY_UNLIKELY(spin->asked == 0)) tpy_spin_ask(spin);
     spin->asked--;
-    bool together = tpy_cpu() == peer_cpu;
     int64_t spin_time = tpy_spin_sleeps(spin) ? TPY_SPIN_SHORT : TPY_SPIN_LONG;
     if (!together) {
         /* Without the clock first: a peer that is awake answers within these. */
