@@ -8,6 +8,7 @@ import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.channels.SelectableChannel;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -185,6 +186,24 @@ public final class Fd implements AutoCloseable {
      * @throws TetrapylonException ENOTSUP it has no position
      */
     public static Fd of(FileChannel channel) {
+        try {
+            return new Fd(check("dup", OwnDescriptors.duplicateOf(channel)));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * {@return a duplicate of the descriptor behind a socket or pipe of the JDK: a {@code SocketChannel}, {@code ServerSocketChannel},
+     * {@code DatagramChannel}, or an end of a {@code java.nio.channels.Pipe}} It shares the mode with the channel, which stays open.
+     * Java does not tell the descriptor of a channel: so the channel is made non-blocking and blocking a few times, and the descriptor
+     * looked for that follows. The channel must not be used meanwhile, and not be registered with a selector.
+     *
+     * @param channel an open channel
+     * @throws TetrapylonException EBADF it is closed; EBUSY it is registered with a selector; ENOTSUP its mode does not follow, because a
+     *         virtual thread has waited for it
+     */
+    public static Fd of(SelectableChannel channel) {
         try {
             return new Fd(check("dup", OwnDescriptors.duplicateOf(channel)));
         } catch (IOException e) {
