@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "core/connection.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,9 +169,24 @@ void tpy_on_deliver(uint64_t face, void (*handler)(const struct tpy_identity *, 
 int tpy_deliver(struct tpy_exchange *exchange, pid_t pid, uint64_t face, const void *payload, size_t length)
 {
     (void)exchange;
+    return tpy_deliver_to(pid, 0, face, payload, length);
+}
+
+bool tpy_client_linked(pid_t pid, uint64_t number)
+{
+    struct tpy_link *link = tpy_node_client_link(pid, number);
+    if (!link) return false;
+    struct pollfd process = {.fd = link->pidfd, .events = POLLIN}; /* known to the kernel before the watcher hears of it */
+    bool lives = poll(&process, 1, 0) == 0;
+    tpy_link_release(link);
+    return lives;
+}
+
+int tpy_deliver_to(pid_t pid, uint64_t number, uint64_t face, const void *payload, size_t length)
+{
     struct tpy_say say = {.type = TPY_SAY_DELIVER, .version = TPY_WIRE_VERSION, .word = face, .flags = (uint32_t)length};
     if (length > TPY_SAY_PAYLOAD || face >= FACES) return -EINVAL;
-    struct tpy_link *link = tpy_node_client_link(pid);
+    struct tpy_link *link = tpy_node_client_link(pid, number);
     if (!link) return -ESRCH;
     memcpy(say.payload, payload, length);
     int result = tpy_link_say(link, &say, NULL, 0);

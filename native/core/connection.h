@@ -19,6 +19,7 @@ struct tpy_identity {
     pid_t pid;
     uid_t uid, gid; /* effective, by SO_PEERCRED */
     int pidfd;      /* owned by the core; valid while the peer is known */
+    uint64_t link;  /* which link of ours leads there: a number that is never used again, unlike pids and descriptors */
 };
 
 /*
@@ -60,7 +61,8 @@ void tpy_connection_on_gone(struct tpy_connection *connection, void (*gone)(void
 #define TPY_REACHED_CONFIRMED 2u /* without TPY_OFFER_CONFIRMED acceptance counts as confirmation */
 
 /* The server's progress is counted (tpy_commit): `mark` tells how far it was, exactly, when the offer ended. An offer that was withdrawn
- * (-EINTR, -ECANCELED, -ETIMEDOUT) leaves the exchange with its holder, if mark says that it has one: TPY_OFFER_CONTINUE goes on with it. */
+ * (-EINTR, -ECANCELED, -ETIMEDOUT) leaves the exchange with its holder, if mark says that it has one: TPY_OFFER_CONTINUE goes on with it. Only
+ * with TPY_STRIKE_BOTH, and not with _CONFIRMED, _STAGED or _NOW: what ends an offer before its acceptance alone does not ask for the mark. */
 #define TPY_OFFER_ACCOUNTED 0x100000u
 
 struct tpy_offer {

@@ -242,8 +242,9 @@ int tpy_confirm(struct tpy_exchange *exchange, uint32_t serial)
     if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
     int result = tpy_exchange_wanted(exchange) ? 0 : -ESRCH;
     if (result == 0 && (exchange->flags & TPY_OFFER_CONFIRM)) {
-        atomic_store_explicit(&exchange->shared->server.confirmed, exchange->sequence, memory_order_seq_cst);
-        if (exchange->flags & TPY_OFFER_NOTIFY) tpy_stream_nudge(exchange);
+        /* A commit, so that the client's cancel and we agree which came first. */
+        if (!tpy_exchange_commit(exchange, 1)) result = -ESRCH;
+        else if (exchange->flags & TPY_OFFER_NOTIFY) tpy_stream_nudge(exchange);
     }
     tpy_lock_give(&exchange->lock);
     return result;
@@ -269,6 +270,21 @@ int tpy_commit(struct tpy_exchange *exchange, uint32_t serial, uint64_t mark)
     int result = tpy_exchange_commit(exchange, mark) ? 0 : -ESRCH;
     tpy_lock_give(&exchange->lock);
     return result;
+}
+
+/* A client that goes on with this exchange, now or later, finds that nobody holds it. One that asks to withdraw what nobody has accepted may.
+ * With the lock. */
+static void let_go(struct tpy_exchange *exchange, bool *wake)
+{
+    _Atomic uint32_t *word = &exchange->shared->answer.answer;
+    uint32_t now = atomic_load(word);
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t released = (now & ~TPY_ANSWER_SLEEP) | TPY_ANSWER_RELEASED | (now & TPY_ANSWER_DONE ? 0 : TPY_ANSWER_CANCEL);
+        if (atomic_compare_exchange_weak(word, &now, released)) {
+            *wake |= (now & TPY_ANSWER_SLEEP) != 0;
+            return;
+        }
+    }
 }
 
 static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, const struct iovec *parts, size_t count, unsigned flags)
@@ -310,12 +326,13 @@ static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, c
     }
     if (TPY_LIKELY(result == 0)) header(exchange, status, length, flags);
     else header(exchange, -result, 0, TPY_ANSWER_ERROR | (flags & TPY_ANSWER_FDS));
+    bool hold = result == 0 && (flags & TPY_ANSWER_HOLD);
     int published = tpy_exchange_publish(exchange, &wake);
+    if (TPY_UNLIKELY(published != 0 && !hold)) let_go(exchange, &wake);
     exchange->pushed = false;
     exchange->unblock_requested = false;
     if (TPY_UNLIKELY(exchange->fds || exchange->spill_fd >= 0)) tpy_exchange_drop_extras(exchange);
     /* A turn that comes too late keeps the exchange too: the client may have withdrawn just this offer. */
-    bool hold = result == 0 && (flags & TPY_ANSWER_HOLD);
     atomic_store_explicit(&exchange->state, hold ? TPY_HELD : TPY_IDLE, memory_order_release);
     tpy_lock_give(&exchange->lock);
     if (wake) tpy_exchange_wake(exchange);
@@ -335,18 +352,6 @@ int tpy_finish_error(struct tpy_exchange *exchange, uint32_t serial, int error)
 int tpy_turn(struct tpy_exchange *exchange, uint32_t serial, int64_t status, const struct iovec *parts, size_t count)
 {
     return end(exchange, serial, status, parts, count, TPY_ANSWER_HOLD);
-}
-
-/* A client that goes on with this exchange, now or later, finds that nobody holds it. With the lock. */
-static void let_go(struct tpy_exchange *exchange, bool *wake)
-{
-    _Atomic uint32_t *word = &exchange->shared->answer.answer;
-    uint32_t now = atomic_load(word);
-    for (int i = 0; i < TRIES && now & (TPY_ANSWER_DONE | TPY_ANSWER_CANCEL); i++)
-        if (atomic_compare_exchange_weak(word, &now, (now & ~TPY_ANSWER_SLEEP) | TPY_ANSWER_CONFIRMED)) {
-            *wake |= (now & TPY_ANSWER_SLEEP) != 0;
-            return;
-        }
 }
 
 void tpy_release(struct tpy_exchange *exchange, uint32_t serial)
@@ -369,6 +374,7 @@ void tpy_release(struct tpy_exchange *exchange, uint32_t serial)
             tpy_port_dequeue(port, &exchange->item);
             tpy_exchange_answer_error(exchange, ESRCH, &wake);
             atomic_store(&exchange->state, TPY_IDLE);
+            let_go(exchange, &wake); /* it may have withdrawn that and posted another */
         }
     }
     tpy_lock_give(&exchange->lock);

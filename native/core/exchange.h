@@ -7,6 +7,7 @@
 #ifndef TPY_CORE_EXCHANGE_H
 #define TPY_CORE_EXCHANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -74,6 +75,9 @@ int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t sequence, struct t
 /* Sends a payload (at most 64 bytes) to the handler that the process of the exchange's last client registered with tpy_on_deliver. Works also
  * after the finish, while that process lives and is `pid`: -ESRCH otherwise. Never blocks: -EAGAIN. */
 int tpy_deliver(struct tpy_exchange *exchange, pid_t pid, uint64_t face, const void *payload, size_t length);
+/* The same to the process behind one link (tpy_identity.link), so never to another one that has its pid now; and whether that link lives. */
+int tpy_deliver_to(pid_t pid, uint64_t link, uint64_t face, const void *payload, size_t length);
+bool tpy_client_linked(pid_t pid, uint64_t link);
 /* Runs on the watcher, no lock held. face 0 to 7. */
 struct tpy_identity;
 void tpy_on_deliver(uint64_t face, void (*handler)(const struct tpy_identity *from, const void *payload, size_t length));

@@ -92,6 +92,7 @@ struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection 
     lane->waits = &lane->link->page->waits[connection->port % TPY_RINGS].who;
     lane->name = (uint64_t)getpid() << 32 | thread->number;
     *error = bind(lane);
+    if (*error == -ESRCH) *error = -EBADF; /* it was gone before anything was offered */
     pthread_mutex_lock(&tpy_connections_lock);
     if (*error == 0 && (*error = end_error(connection)) == 0 && lane->generation == atomic_load(&connection->generation)) {
         lane->next = connection->lanes;

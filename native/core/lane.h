@@ -50,6 +50,7 @@ struct tpy_lane {
     bool streaming, server_slept;
     _Atomic uint32_t over; /* 0, or the errno that ends offers: ESRCH, EBADF */
     struct tpy_spin spin;
+    struct iovec good_room; /* the reply room that was found writable last; iov_len 0: none */
     /* the offer in progress, for the stream */
     const struct tpy_offer *offer;
     uint64_t send_length, room, filled, applied, stream_base;

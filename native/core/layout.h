@@ -30,8 +30,9 @@
 #define TPY_ANSWER_SLEEP 1u     /* the client sleeps on this word: wake it */
 #define TPY_ANSWER_DONE 2u      /* the server finished this sequence */
 #define TPY_ANSWER_CANCEL 4u    /* the client withdrew this sequence */
-#define TPY_ANSWER_CONFIRMED 8u /* with CANCEL: the server dropped it unaccepted; alone: the client asks for that (withdraw); with DONE, or for
-                                 * the next offer with CONTINUE: the server no longer holds the exchange */
+#define TPY_ANSWER_CONFIRMED 8u /* with CANCEL: the server dropped it unaccepted; alone: the client asks for that (withdraw); with DONE (and
+                                 * perhaps CANCEL): the server no longer holds the exchange */
+#define TPY_ANSWER_RELEASED (TPY_ANSWER_DONE | TPY_ANSWER_CONFIRMED)
 #define TPY_ANSWER_HELP 16u     /* the server asks the client to look at the stream */
 #define TPY_ANSWER_SHIFT 5
 #define TPY_SEQUENCE_MASK 0x07ffffffu
@@ -85,8 +86,8 @@ struct tpy_server_line {
     _Atomic uint64_t pushed;                      /* push records: ring position produced, from 0 in each sequence */
     _Atomic uint32_t stream_for;                  /* the sequence that taken, seek_to and pushed belong to */
     _Atomic uint32_t oneway_taken;                /* one-way messages consumed */
-    _Atomic uint32_t confirmed;                   /* the sequence last confirmed (TPY_OFFER_CONFIRM) */
-    _Atomic uint64_t progress;                    /* sequence << 37 | CLOSED | mark: how far the server says that offer is (tpy_commit) */
+    uint32_t reserved;
+    _Atomic uint64_t progress;                    /* sequence << 37 | CLOSED | mark: how far the server says that offer is (tpy_commit, tpy_confirm) */
 };
 
 /* progress: the server commits marks, the client closes it when it withdraws: whoever changes the word first decides. */
@@ -149,6 +150,7 @@ struct tpy_push_record {
 #define TPY_RING_NO 0u
 #define TPY_RING_NOW 1u   /* ring at once after the post */
 #define TPY_RING_LATER 2u /* ring only before going to sleep */
+#define TPY_RING_GONE 3u  /* the port was destroyed: what is posted from now on was never sent */
 /* waits[port] tells whom a receiver of a TPY_PORT_WAITED port waits for just now: nobody, anybody, somebody a filter chooses, or a named thread
  * (pid << 32 | thread). A line each: it changes with every message, and clients read the ring words of their ports all the time. */
 #define TPY_WAITS_NOBODY 0u

@@ -178,7 +178,7 @@ int tpy_name_wait(const char *space, const char *name, int64_t deadline, struct 
         uint32_t events = tpy_thread_events(thread);
         if (now >= deadline) return -ETIMEDOUT;
         if (atomic_load(&thread->cancelled) && tpy_thread_uncancel(thread)) return -ECANCELED;
-        result = tpy_thread_sleep(thread, events, slice < deadline ? slice : deadline);
+        result = tpy_thread_sleep_told(thread, events, slice < deadline ? slice : deadline);
         if (result != -EINTR) result = 0;
     }
     return result;

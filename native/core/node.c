@@ -93,8 +93,8 @@ static int socket_address(uid_t uid, pid_t pid, struct sockaddr_un *address)
 static void remove_socket(void)
 {
     struct sockaddr_un address;
-    tpy_inspect_end();
     if (listen_fd >= 0 && socket_address(geteuid(), getpid(), &address) == 0) unlink(address.sun_path);
+    tpy_inspect_end(); /* last: by this file others find a socket that was left behind */
 }
 
 static int watch(int fd, void *mark)
@@ -436,11 +436,11 @@ int tpy_node_link(pid_t pid, struct tpy_link **found)
     return 0;
 }
 
-struct tpy_link *tpy_node_client_link(pid_t pid)
+struct tpy_link *tpy_node_client_link(pid_t pid, uint64_t number)
 {
     pthread_mutex_lock(&lock);
     struct tpy_link *link = links;
-    while (link && !(link->serving && link->who.pid == pid && !atomic_load(&link->dead))) link = link->next;
+    while (link && !(link->serving && link->who.pid == pid && (number == 0 || link->who.link == number) && !atomic_load(&link->dead))) link = link->next;
     if (link) tpy_link_retain(link);
     pthread_mutex_unlock(&lock);
     return link;

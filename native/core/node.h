@@ -23,8 +23,8 @@ int tpy_node_page_fd(void);
 /* The link to a process we are a client of, made if need be, with a reference for the caller. -ESRCH, -EPERM, ... */
 int tpy_node_link(pid_t pid, struct tpy_link **link);
 
-/* The link on which process `pid` is our client, with a reference, or NULL. */
-struct tpy_link *tpy_node_client_link(pid_t pid);
+/* The link on which process `pid` is our client, with a reference, or NULL. number: just that one (tpy_identity.link), or 0. */
+struct tpy_link *tpy_node_client_link(pid_t pid, uint64_t number);
 
 /* What the watcher does with what it hears; each layer sets its own (server.c, connection.c). */
 struct tpy_node_hooks {

@@ -20,10 +20,22 @@
 #define NOW_RETRY 200000 /* ns: how often an offer to a waiting receiver looks whether it still waits */
 #define PROBE_MOST (1u << 20) /* bytes of reply room whose pages are tried beforehand */
 
+/* Of a room that was found good when it was last offered, only the ends: looking at each page each time would cost a small call with a large
+ * room more than all the rest. */
+static bool still_writable(const struct iovec *part)
+{
+    char *at = part->iov_base;
+    return tpy_copy(at, at, 1) == 0 && tpy_copy(at + part->iov_len - 1, at + part->iov_len - 1, 1) == 0;
+}
+
 /* Finds out how far the reply room can be written, by writing a byte of each page to itself. It is the caller's to be written, so nobody
  * else writes there now. */
-static uint64_t writable(const struct iovec *parts, size_t count)
+static uint64_t writable(struct tpy_lane *lane, const struct iovec *parts, size_t count)
 {
+    bool one = count == 1 && parts->iov_len > 4096;
+    if (one && parts->iov_base == lane->good_room.iov_base && parts->iov_len == lane->good_room.iov_len && still_writable(parts))
+        return TPY_NOWHERE;
+    lane->good_room.iov_len = 0;
     uint64_t before = 0;
     for (size_t i = 0; i < count && before < PROBE_MOST; i++) {
         struct iovec part;
@@ -37,6 +49,7 @@ static uint64_t writable(const struct iovec *parts, size_t count)
             if (tpy_copy(at + next, at + next, 1) != 0) return before + next;
         before += length;
     }
+    if (one) lane->good_room = *parts;
     return TPY_NOWHERE;
 }
 
@@ -119,7 +132,8 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
             if (tpy_strike_cancel(lane)) return -(int)over;
             continue;
         }
-        if (TPY_UNLIKELY((poll.seen & TPY_ANSWER_CONFIRMED) && (offer->flags & TPY_OFFER_CONTINUE)) && tpy_answer_sequence(poll.seen) != lane->sequence) {
+        if (TPY_UNLIKELY((poll.seen & TPY_ANSWER_CONFIRMED) && (poll.seen & TPY_ANSWER_DONE) && (offer->flags & TPY_OFFER_CONTINUE)) &&
+            tpy_answer_sequence(poll.seen) != lane->sequence) {
             if (tpy_strike_cancel(lane)) return -ESRCH; /* nobody holds the exchange any more */
             continue;
         }
@@ -271,8 +285,9 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     struct tpy_offer_area *area = &lane->shared->offer;
     uint64_t here = tpy_inline_part(lane->send_length);
     uint64_t got = tpy_iov_gather(offer->send, offer->send_parts, 0, area->data, here, &fault);
-    uint64_t room_end = writable(offer->reply, offer->reply_parts);
+    uint64_t room_end = writable(lane, offer->reply, offer->reply_parts);
     unsigned flags = offer->flags & TPY_OFFER_CONTINUE;
+    uint32_t bell = TPY_RING_NO;
     offer->struck = 0;
     offer->held = 0;
     lane->streaming = false;
@@ -296,13 +311,19 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         area->room = (uint32_t)lane->room;
         lane->posted = lane->sequence;
         bool slept = post(lane);
-        if (TPY_UNLIKELY(atomic_load_explicit(lane->ring, memory_order_seq_cst) == TPY_RING_NOW)) ring(lane);
+        bell = atomic_load_explicit(lane->ring, memory_order_seq_cst);
+        if (TPY_UNLIKELY(bell == TPY_RING_NOW)) ring(lane);
         result = wait_answer(lane, offer, slept);
+    } else if (result == -ESRCH) { /* the set-up found nobody, and later offers need not try */
+        bell = TPY_RING_GONE;
+        atomic_store(&lane->over, ESRCH);
     }
     if (TPY_LIKELY(result == 0)) {
         offer->reached = TPY_REACHED_CONFIRMED;
         result = finish(lane, offer);
     }
+    /* The port was gone before the call, though the news of it had not come yet. */
+    if (TPY_UNLIKELY(bell == TPY_RING_GONE) && result == -ESRCH && tpy_strike_stage(lane, offer) == TPY_REACHED_NOTHING) result = -EBADF;
     /* An answered one may look it up (tpy_offer_mark): the word is in the server's cache, and rarely wanted. */
     if (TPY_UNLIKELY(result != 0) && (offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = tpy_strike_progress(lane);
     lane->offer = NULL;
@@ -324,6 +345,8 @@ int tpy_hang_up(struct tpy_connection *connection)
     if (atomic_load(&lane->over) || lane->offer) return -EBADF;
     lane->sequence = (lane->sequence + 1) & TPY_SEQUENCE_MASK;
     if (lane->sequence == 0) lane->sequence = 1;
+    /* Nobody answers it, so we do not wait, and our next offer may stand there when the server looks. */
+    tpy_strike_void(lane);
     lane->shared->offer.flags = TPY_OFFER_HANGUP;
     lane->posted = lane->sequence;
     post(lane);
@@ -349,7 +372,7 @@ int tpy_oneway(struct tpy_connection *connection, uint8_t kind, uint8_t priority
     int error = -ENOMEM;
     struct tpy_lane *lane = thread ? tpy_lane_get(thread, connection, &error) : NULL;
     if (!lane) return error;
-    if (atomic_load(&lane->over)) return -EBADF;
+    if (atomic_load(&lane->over) || atomic_load(lane->ring) == TPY_RING_GONE) return -EBADF;
     uint32_t put = lane->oneway_put;
     if (put - atomic_load_explicit(&lane->shared->server.oneway_taken, memory_order_acquire) >= TPY_ONEWAY_SLOTS) {
         /* Nobody receives just now, but the messages can be moved out of the ring for a while. */

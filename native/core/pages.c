@@ -30,10 +30,19 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static struct job *jobs;
 static unsigned helpers, idle;
+/* What this thread waited for last, and in vain: who waits on for the same must not take another helper each time. */
+static __thread struct job *left;
 
 static void put(struct job *job)
 {
     if (atomic_fetch_sub(&job->users, 1) == 1) free(job);
+}
+
+static void forget(struct tpy_thread *thread)
+{
+    (void)thread;
+    if (left) put(left);
+    left = NULL;
 }
 
 /* The first page of the range that is not there: its offset, or length. -1: no memory. */
@@ -89,9 +98,14 @@ static void in_child(void)
     pthread_cond_init(&work, NULL);
     jobs = NULL;
     helpers = idle = 0;
+    left = NULL; /* its helper is not here */
 }
 
-static void begin(void) { tpy_at_fork_child(in_child); }
+static void begin(void)
+{
+    tpy_at_fork_child(in_child);
+    tpy_thread_at_exit(forget);
+}
 
 /* With the lock. */
 static int start_helper(void)
@@ -114,10 +128,12 @@ static int start_helper(void)
     return 0;
 }
 
-static int await_part(struct tpy_thread *thread, const char *at, size_t length, int64_t deadline)
+/* Hands the touching of these pages to a helper. 0 or -errno. */
+static int begin_job(struct tpy_thread *thread, const char *at, size_t length, struct job **begun)
 {
     struct job *job = malloc(sizeof *job);
     if (!job) return -ENOMEM;
+    *begun = job;
     *job = (struct job){.at = at, .length = length, .thread = thread};
     atomic_init(&job->result, 1);
     atomic_init(&job->users, 2);
@@ -131,9 +147,18 @@ static int await_part(struct tpy_thread *thread, const char *at, size_t length, 
         pthread_cond_signal(&work);
     }
     pthread_mutex_unlock(&lock);
-    if (result != 0) {
-        free(job);
-        return result;
+    if (result != 0) free(job);
+    return result;
+}
+
+static int await_part(struct tpy_thread *thread, const char *at, size_t length, int64_t deadline)
+{
+    struct job *job = left;
+    int result;
+    left = NULL;
+    if (!job || job->at != at || job->length != length || atomic_load(&job->result) != 1) {
+        if (job) put(job);
+        if ((result = begin_job(thread, at, length, &job)) != 0) return result;
     }
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
@@ -142,12 +167,10 @@ static int await_part(struct tpy_thread *thread, const char *at, size_t length, 
             result = -ECANCELED;
             break;
         }
-        atomic_store(&thread->asleep, 1);
-        int waited = tpy_futex_wait_private((void *)&thread->events, events, deadline);
-        atomic_store(&thread->asleep, 0);
+        int waited = tpy_thread_sleep_told(thread, events, deadline);
         if (waited == -ETIMEDOUT && (result = atomic_load(&job->result)) > 0) {
-            result = -ETIMEDOUT;
-            break;
+            left = job;
+            return -ETIMEDOUT;
         }
     }
     put(job);

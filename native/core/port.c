@@ -74,7 +74,7 @@ void tpy_port_put(struct tpy_port *port)
 
 void tpy_port_ring(struct tpy_port *port, uint32_t ring)
 {
-    if (port->ring == ring) return;
+    if (port->ring == ring || port->ring == TPY_RING_GONE) return;
     port->ring = ring;
     atomic_store(&tpy_node_page()->ring[port->id], ring);
 }
@@ -136,6 +136,7 @@ int tpy_port_destroy(struct tpy_port *port)
     if (!ours) return -EINVAL;
     tpy_lock_take(&port->lock);
     atomic_store(&port->open, false);
+    tpy_port_ring(port, TPY_RING_GONE);
     tpy_port_hand_over(port, true);
     tpy_lock_give(&port->lock);
     tpy_server_close_port(port); /* answers its clients, and gives the table's use back when they are gone */

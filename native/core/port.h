@@ -98,7 +98,8 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     int64_t deadline, struct tpy_receipt *receipt);
 
 /* With TPY_PORT_WAITED: the calling thread is about to receive with this filter, and counts as waiting from now on; so a client that is answered
- * before that receive finds it waiting. The next tpy_receive on the port ends it, or tpy_port_unexpect. */
+ * before that receive finds it waiting. The next tpy_receive on the port ends it, or tpy_port_unexpect. One that ends with -EINTR leaves it as it is:
+ * receive again, or tpy_port_unexpect. */
 void tpy_port_expect(struct tpy_port *port, const struct tpy_filter *filter);
 void tpy_port_unexpect(struct tpy_port *port);
 

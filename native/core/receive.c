@@ -259,10 +259,10 @@ void tpy_port_unexpect(struct tpy_port *port)
     if (port->waits) atomic_store_explicit(port->waits, TPY_WAITS_NOBODY, memory_order_release);
 }
 
-/* Gives the lock and the uses taken by `waits`. */
+/* Gives the lock and the uses taken by `waits`. A signal that the face does not heed is no end of its waiting. */
 static int done(struct tpy_port *port, unsigned waits, int result)
 {
-    tpy_port_unexpect(port);
+    if (TPY_LIKELY(result != -EINTR)) tpy_port_unexpect(port);
     leave(port);
     bool last = false;
     if (waits > 0) {
@@ -294,7 +294,7 @@ static struct tpy_entry *only_news(struct tpy_port *port, uint64_t *news)
 /* Does the filter take a new offer of this exchange on the short way? With the exchange's lock. */
 static inline bool takes_at_once(const struct tpy_filter *filter, const struct tpy_exchange *exchange, uint8_t state, uint8_t flags, uint8_t kind)
 {
-    if (TPY_LIKELY(!filter)) return flags == 0 && (state == TPY_IDLE || state == TPY_ACCEPTED);
+    if (TPY_LIKELY(!filter)) return flags == 0 && state == TPY_IDLE;
     if (filter->pid | (pid_t)(filter->thread | filter->kinds) || filter->while_alive) return false;
     if (filter->only)
         return flags == TPY_OFFER_CONTINUE && state == TPY_HELD && filter->only == exchange &&

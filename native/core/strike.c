@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-/* The answer word to n|bits unless the server answers first. The word replaced, or 0 if it was done. */
+/* The answer word to n|bits unless the server answers first (false). *replaced: what stood there. */
 static bool mark(struct tpy_lane *lane, uint32_t bits, uint32_t *replaced)
 {
     _Atomic uint32_t *word = &lane->shared->answer.answer;
@@ -34,21 +34,32 @@ uint64_t tpy_strike_progress(const struct tpy_lane *lane)
     return word >> TPY_PROGRESS_SHIFT == lane->sequence ? word & TPY_PROGRESS_MARK : 0;
 }
 
-/* Gives the offer up whatever its state. False: the answer came first. */
+static bool cancel(struct tpy_lane *lane, uint32_t *replaced)
+{
+    if (TPY_UNLIKELY(lane->offer->flags & (TPY_OFFER_ACCOUNTED | TPY_OFFER_CONFIRMED))) close_progress(lane);
+    return mark(lane, TPY_ANSWER_CANCEL, replaced);
+}
+
 bool tpy_strike_cancel(struct tpy_lane *lane)
 {
     uint32_t replaced;
-    if (TPY_UNLIKELY(lane->offer->flags & TPY_OFFER_ACCOUNTED)) close_progress(lane);
-    return mark(lane, TPY_ANSWER_CANCEL, &replaced);
+    return cancel(lane, &replaced);
 }
 
-/* Gives it up only if it has not been accepted. 1 given up, 0 accepted, -1 the answer came first. */
-int tpy_strike_withdraw(struct tpy_lane *lane)
+void tpy_strike_void(struct tpy_lane *lane)
+{
+    uint32_t replaced;
+    close_progress(lane);
+    mark(lane, TPY_ANSWER_CANCEL, &replaced);
+}
+
+static int withdraw(struct tpy_lane *lane, uint32_t *before)
 {
     struct tpy_shared *shared = lane->shared;
     uint32_t replaced, asking = lane->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_CONFIRMED, now = asking;
     if (atomic_load(&shared->server.accepted) == lane->sequence) return tpy_lane_is_done(lane, atomic_load(&shared->answer.answer)) ? -1 : 0;
     if (!mark(lane, TPY_ANSWER_CONFIRMED, &replaced)) return -1;
+    *before = replaced;
     if (atomic_load_explicit(&shared->server.accepted, memory_order_seq_cst) != lane->sequence) {
         atomic_compare_exchange_strong(&shared->answer.answer, &now, lane->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_CANCEL);
         return 1;
@@ -58,12 +69,26 @@ int tpy_strike_withdraw(struct tpy_lane *lane)
     return now & TPY_ANSWER_CANCEL ? 1 : -1;
 }
 
+/* Gives it up only if it has not been accepted. 1 given up, 0 accepted, -1 the answer came first. */
+int tpy_strike_withdraw(struct tpy_lane *lane)
+{
+    uint32_t replaced;
+    return withdraw(lane, &replaced);
+}
+
+/* What a strike comes to. The word it replaced may have said that nobody holds the exchange any more: nobody would say so again. */
+static int outcome(const struct tpy_offer *offer, int reason, uint32_t replaced)
+{
+    bool released = (replaced & TPY_ANSWER_RELEASED) == TPY_ANSWER_RELEASED;
+    return released && (offer->flags & TPY_OFFER_CONTINUE) ? -ESRCH : -reason;
+}
+
 /* How far the offer has come. */
 uint32_t tpy_strike_stage(const struct tpy_lane *lane, const struct tpy_offer *offer)
 {
     const struct tpy_server_line *server = &lane->shared->server;
     if (atomic_load_explicit(&server->accepted, memory_order_seq_cst) != lane->sequence) return TPY_REACHED_NOTHING;
-    bool confirmed = !(offer->flags & TPY_OFFER_CONFIRMED) || atomic_load_explicit(&server->confirmed, memory_order_seq_cst) == lane->sequence;
+    bool confirmed = !(offer->flags & TPY_OFFER_CONFIRMED) || tpy_strike_progress(lane) != 0;
     return confirmed ? TPY_REACHED_CONFIRMED : TPY_REACHED_ACCEPTED;
 }
 
@@ -72,27 +97,27 @@ bool tpy_strike(struct tpy_lane *lane, struct tpy_offer *offer, struct tpy_strik
 {
     unsigned states = reason != ETIMEDOUT ? TPY_STRIKE_BOTH : wait->replying ? TPY_STRIKE_REPLY : offer->strike;
     unsigned ends = states & ~offer->linger & TPY_STRIKE_BOTH;
+    uint32_t replaced = 0;
     if (ends == TPY_STRIKE_BOTH && !(offer->flags & TPY_OFFER_STAGED)) {
-        if (!tpy_strike_cancel(lane)) return false;
-        *result = -reason;
+        if (!cancel(lane, &replaced)) return false;
+        *result = outcome(offer, reason, replaced);
         return true;
     }
     int given_up = 0;
-    if (ends & TPY_STRIKE_SEND) given_up = tpy_strike_withdraw(lane);
+    if (ends & TPY_STRIKE_SEND) given_up = withdraw(lane, &replaced);
     else if (atomic_load(&lane->shared->server.accepted) != lane->sequence) {
         /* Not accepted, and this state is not struck. A deadline strikes once it is: the server then tells us (TPY_OFFER_NOTIFY). */
         if (reason == ETIMEDOUT) wait->deadline = TPY_NEVER;
         return false;
     }
     if (given_up == 1) {
-        *result = -reason;
+        *result = outcome(offer, reason, replaced);
         return true;
     }
     if (given_up < 0) return false;
     if (ends & TPY_STRIKE_REPLY) {
-        uint32_t reached = tpy_strike_stage(lane, offer);
         if (!tpy_strike_cancel(lane)) return false;
-        offer->reached = reached;
+        offer->reached = tpy_strike_stage(lane, offer); /* after it: no confirmation counts from there on */
         *result = -reason;
         return true;
     }

@@ -19,6 +19,8 @@ static inline bool tpy_lane_is_done(const struct tpy_lane *lane, uint32_t answer
     return tpy_answer_sequence(answer) == lane->sequence && (answer & TPY_ANSWER_DONE);
 }
 
+/* A sequence that is no offer (a hang-up): nobody can accept what stands in the exchange as that. Before its post. */
+void tpy_strike_void(struct tpy_lane *lane);
 /* Gives the offer up whatever its state. False: the answer came first. */
 bool tpy_strike_cancel(struct tpy_lane *lane);
 /* Gives it up only if it has not been accepted. 1 given up, 0 accepted, -1 the answer came first. */

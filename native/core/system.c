@@ -49,6 +49,9 @@ void tpy_futex_wake_private(void *word, int count) { syscall(SYS_futex, word, FU
 static int wait_bitset(void *word, uint32_t expected, int64_t deadline, int flags)
 {
     struct timespec at;
+    /* With a time FUTEX_WAIT_BITSET is never taken up again after a signal, whatever SA_RESTART says; futex_waitv is. */
+    if (deadline != TPY_NEVER && tpy_have_waitv())
+        return tpy_futex_wait_any(&(struct tpy_wait_word){word, expected, (flags & FUTEX_PRIVATE_FLAG) != 0}, 1, deadline);
     /* FUTEX_WAIT_BITSET takes an absolute time, so a signal and a new wait do not stretch the deadline. */
     long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | flags, expected, absolute(deadline, &at), NULL, FUTEX_BITSET_MATCH_ANY);
     return result < 0 ? -errno : 0;

@@ -49,6 +49,15 @@ static inline int tpy_thread_sleep(struct tpy_thread *thread, uint32_t events, i
     return result;
 }
 
+/* The same where no other process is to see it: the program's own hook is told (tpy_thread_on_sleep). */
+static inline int tpy_thread_sleep_told(struct tpy_thread *thread, uint32_t events, int64_t deadline)
+{
+    if (thread->on_sleep) thread->on_sleep(1);
+    int result = tpy_thread_sleep(thread, events, deadline);
+    if (thread->on_sleep) thread->on_sleep(0);
+    return result;
+}
+
 extern __thread struct tpy_thread *tpy_thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
 struct tpy_thread *tpy_thread_begin(void);
 static inline struct tpy_thread *tpy_thread_get(void)

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ModelTest {
 
     private static final Path SOURCES = Path.of(System.getProperty("basedir", ""), "tests", "model");
-    private static final List<String> MODULES = List.of("Exchange", "Sleep", "Hostile");
+    private static final List<String> MODULES = List.of("Exchange", "Sleep", "Hostile", "Holding", "Waiting", "Stages", "Pages", "HostileHold");
     private static final Duration LIMIT = Duration.ofSeconds(300);
     private static final int FOUND_NOTHING = 0;
     private static final Pattern STATES = Pattern.compile("(\\d+) states generated, (\\d+) distinct states found, 0 states left on queue");
@@ -42,6 +42,11 @@ class ModelTest {
     private static final String EXCHANGE = "Exchange";
     private static final String SLEEP = "Sleep";
     private static final String HOSTILE = "Hostile";
+    private static final String HOLDING = "Holding";
+    private static final String WAITING = "Waiting";
+    private static final String STAGES = "Stages";
+    private static final String PAGES = "Pages";
+    private static final String HOSTILE_HOLD = "HostileHold";
 
     @TempDir
     static Path directory;
@@ -98,16 +103,31 @@ class ModelTest {
             Check.of(EXCHANGE, "ExchangeTurns"),
             Check.of(HOSTILE, "Hostile"),
             Check.of(EXCHANGE, "Exchange"),
+            Check.of(HOLDING, "Holding"),
+            Check.of(HOLDING, "HoldingStaged"),
             Check.of(SLEEP, "SleepOneWay"),
+            Check.of(HOLDING, "HoldingTwo"),
+            Check.of(WAITING, "Waiting"),
             Check.of(SLEEP, "SleepFilter"),
             Check.of(EXCHANGE, "ExchangeDeath"),
-            Check.of(SLEEP, "SleepCancel")));
+            Check.of(HOLDING, "HoldingDeath"),
+            Check.of(HOLDING, "HoldingRefuse"),
+            Check.of(SLEEP, "SleepCancel"),
+            Check.of(HOSTILE_HOLD, "HostileHold"),
+            Check.of(STAGES, "Stages"),
+            Check.of(PAGES, "Pages")));
     }
 
     static Stream<Started> brokenModels() {
         String liveness = "Temporal properties were violated";
         String lostMessage = "Invariant NoLostMessage is violated";
         String lostAnswer = "Invariant NoLostAnswer is violated";
+        String lostClient = "Invariant NoLostClient is violated";
+        String lostHolder = "Invariant NoLostHolder is violated";
+        String notKept = "Invariant Kept is violated";
+        String notAgreed = "Invariant Agreed is violated";
+        String falseTimeout = "Invariant NoFalseTimeout is violated";
+        String notTheSame = "Invariant SameEnd is violated";
         return start(List.of(
             Check.broken(SLEEP, "SleepDeadline", "busy", lostMessage),
             Check.broken(HOSTILE, "Hostile", "stamp", "Invariant Fair is violated", "Tries = 0"),
@@ -134,7 +154,48 @@ class ModelTest {
             Check.broken(HOSTILE, "Hostile", "endless", liveness, "Numbers = {0, 1}"),
             Check.broken(HOSTILE, "Hostile", "twice", "Invariant RecordOk is violated"),
             Check.broken(HOSTILE, "Hostile", "trust", "Invariant RecordOk is violated"),
-            Check.broken(HOSTILE, "Hostile", "wait", liveness, "Numbers = {0, 1}")));
+            Check.broken(HOSTILE, "Hostile", "wait", liveness, "Numbers = {0, 1}"),
+            Check.broken(HOLDING, "Holding", "older", lostClient),
+            Check.broken(HOLDING, "Holding", "crossing", lostClient),
+            Check.broken(HOLDING, "HoldingStaged", "asking", lostClient),
+            Check.broken(HOLDING, "Holding", "dropped", notKept, "Leaves = FALSE", "Pauses = 0"),
+            Check.broken(HOLDING, "HoldingStaged", "ambiguous", notKept, "Leaves = FALSE", "Pauses = 0"),
+            Check.broken(HOLDING, "Holding", "hangup", "Invariant Exact is violated", "Leaves = FALSE", "Pauses = 0"),
+            Check.broken(HOLDING, "HoldingTwo", "anyone", notKept, "Size = 1"),
+            Check.broken(HOLDING, "Holding", "idle", notKept, "Leaves = FALSE", "Pauses = 0"),
+            Check.broken(HOLDING, "Holding", "unseen", lostClient),
+            Check.broken(HOLDING, "Holding", "queued", lostClient),
+            Check.broken(HOLDING, "Holding", "finish", lostClient),
+            Check.broken(HOLDING, "Holding", "wake", lostClient),
+            Check.broken(HOLDING, "Holding", "untold", lostHolder, "Leaves = FALSE", "Pauses = 0"),
+            Check.broken(HOLDING, "HoldingDeath", "silent", lostHolder),
+            Check.broken(HOLDING, "HoldingRefuse", "refuse", notAgreed),
+            Check.broken(HOLDING, "HoldingRefuse", "stays", lostClient, "Receivers = {}"),
+            Check.broken(HOLDING, "Holding", "open", notAgreed, "Last = 2"),
+            Check.broken(HOLDING, "Holding", "behind", notAgreed, "Leaves = FALSE", "Pauses = 0", "Size = 2"),
+            Check.broken(HOLDING, "Holding", "early", notAgreed, "Commits = TRUE"),
+            Check.broken(WAITING, "Waiting", "early", liveness, "Signals = 0"),
+            Check.broken(WAITING, "Waiting", "never", liveness, "Signals = 0"),
+            Check.broken(WAITING, "Waiting", "once", liveness, "Signals = 0"),
+            Check.broken(WAITING, "Waiting", "after", falseTimeout),
+            Check.broken(WAITING, "Waiting", "long", falseTimeout),
+            Check.broken(WAITING, "Waiting", "signal", falseTimeout),
+            Check.broken(WAITING, "Waiting", "before", falseTimeout),
+            Check.broken(WAITING, "Waiting", "blind", "Invariant OneEnd is violated"),
+            Check.broken(STAGES, "Stages", "stored", notTheSame),
+            Check.broken(STAGES, "Stages", "accepted", "Invariant InTime is violated"),
+            Check.broken(STAGES, "Stages", "nudge", "Invariant Clocked is violated"),
+            Check.broken(STAGES, "Stages", "unasked", "Invariant Clocked is violated"),
+            Check.broken(PAGES, "Pages", "noask", liveness),
+            Check.broken(PAGES, "Pages", "leave", liveness),
+            Check.broken(PAGES, "Pages", "silent", liveness),
+            Check.broken(PAGES, "Pages", "norelease", liveness),
+            Check.broken(PAGES, "Pages", "late", liveness),
+            Check.broken(HOSTILE_HOLD, "HostileHold", "commit", liveness),
+            Check.broken(HOSTILE_HOLD, "HostileHold", "release", liveness),
+            Check.broken(HOSTILE_HOLD, "HostileHold", "mark", "Invariant RecordOk is violated"),
+            Check.broken(HOSTILE_HOLD, "HostileHold", "holder", "Invariant RecordOk is violated"),
+            Check.broken(HOSTILE_HOLD, "HostileHold", "twice", "Invariant RecordOk is violated")));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -180,7 +241,7 @@ class ModelTest {
     private static Output run(Path where, String main, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g",
+            "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms600m", "-Xmn400m", "-Xmx1g",
             "-Djava.io.tmpdir=" + where, /* it unpacks its standard modules there */
             "-cp", checker().toString(), main));
         command.addAll(List.of(arguments));
