@@ -2,13 +2,13 @@
 #include "qnx/channel.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <sys/neutrino.h>
 
+#include "core/exchange.h"
 #include "qnx/connection_table.h"
 #include "qnx/local.h"
 #include "qnx/result.h"
@@ -113,7 +113,7 @@ static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint
             client->gid = who->gid;
             client->cookie = cookie;
             client->generation++;
-            client->pidfd = who->pidfd;
+            client->link = who->link;
             client->died = false;
             atomic_store(&client->connections, 1);
             client->next = channel->clients;
@@ -129,20 +129,13 @@ static int attach(void *face, const struct tpy_identity *who, uint32_t tag, uint
     return result;
 }
 
-/* On the watcher; the client's pidfd is still there. */
-static bool has_died(const struct tpy_qnx_client *client)
-{
-    struct pollfd process = {.fd = client->pidfd, .events = POLLIN};
-    return client->pidfd >= 0 && client->pid != getpid() && poll(&process, 1, 0) > 0;
-}
-
 static void detach(void *face, void *record)
 {
     struct tpy_qnx_channel *channel = face;
     struct tpy_qnx_client *client = record;
     pthread_mutex_lock(&lock);
     if (atomic_fetch_sub(&client->connections, 1) == 1) {
-        client->died = has_died(client);
+        client->died = !tpy_client_linked(client->pid, client->link);
         bool told = channel->open && (channel->flags & _NTO_CHF_DISCONNECT) &&
             tpy_qnx_channel_pulse(channel, TPY_QNX_PRIORITY, _PULSE_CODE_DISCONNECT, 0, client->scoid, true) == 0;
         if (!told) release_client(client);

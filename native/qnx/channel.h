@@ -51,8 +51,8 @@ struct tpy_qnx_client { /* one client process of one channel */
     uint64_t cookie;       /* what that process tells itself apart with */
     uint32_t generation;   /* counts the uses of this record */
     _Atomic unsigned connections; /* 0: gone; the scoid stays until the server ends it */
-    int pidfd;             /* the core's, while connected; -1: none */
-    bool died;             /* it did not detach, it died */
+    uint64_t link;         /* the core's number for the way to it */
+    bool died;             /* it did not detach, it died, or let its connection to us go */
     struct tpy_qnx_client *next;
 };
 

@@ -84,6 +84,7 @@ static int open_error(int error)
 {
     switch (error) {
     case -ETIMEDOUT: return -ENXIO; /* it is there, but answers nobody */
+    case -EPROTO:                      /* it does not speak as it should */
     case -EPIPE:
     case -ECONNRESET: return -ENXIO; /* it ended while we were at it */
     default: return error;

@@ -104,7 +104,7 @@ void tpy_qnx_event_arrived(const struct tpy_identity *from, const void *payload,
  * The client an rcvid belongs or belonged to. 0, -ESRCH never received from it or its process is gone, -EBADF it
  * detached.
  */
-static int client_of(rcvid_t rcvid, struct tpy_exchange **exchange, struct tpy_qnx_client *client)
+static int client_of(rcvid_t rcvid, struct tpy_qnx_client *client)
 {
     unsigned long index = (unsigned long)rcvid >> TPY_QNX_RCVID_BITS;
     if (index == 0 || index >= TPY_EXCHANGES_MAX) return -ESRCH;
@@ -115,24 +115,23 @@ static int client_of(rcvid_t rcvid, struct tpy_exchange **exchange, struct tpy_q
     if (!record || age > serial - since) return -ESRCH;
     *client = *record;
     uint32_t uses = client->generation - atomic_load(&slot->generation);
-    *exchange = tpy_exchange_at((uint32_t)index);
     if (uses == 0 && atomic_load(&client->connections) > 0) return 0;
     /*
      * It has left. Its record tells how until another client gets it (channel.c counts once when it leaves and once
      * then).
      */
-    bool died = uses > 1 || client->died || (kill(client->pid, 0) != 0 && errno == ESRCH);
-    return died ? -ESRCH : -EBADF;
+    if (uses > 1 || client->died) return -ESRCH;
+    return tpy_client_linked(client->pid, client->link) ? -EBADF : -ESRCH;
 }
 
 int MsgVerifyEvent_r(rcvid_t rcvid, const struct sigevent *event)
 {
+    TPY_QNX_SHIELDED;
     struct tpy_qnx_event read;
-    struct tpy_exchange *exchange;
     struct tpy_qnx_client client;
     tpy_qnx_begin();
     int result = tpy_qnx_event_read(event, &read);
-    return result != 0 || rcvid == 0 ? result : client_of(rcvid, &exchange, &client);
+    return result != 0 || rcvid == 0 ? result : client_of(rcvid, &client);
 }
 
 int MsgVerifyEvent(rcvid_t rcvid, const struct sigevent *event)
@@ -144,7 +143,6 @@ int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
 {
     TPY_QNX_SHIELDED;
     struct tpy_qnx_event read;
-    struct tpy_exchange *exchange;
     struct tpy_qnx_client client;
     tpy_qnx_begin();
     int result = tpy_qnx_event_read(event, &read);
@@ -154,13 +152,13 @@ int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
         read.thread = self > 0 ? (uint32_t)self : 0;
         return tpy_qnx_event_act(&read, getpid());
     }
-    result = client_of(rcvid, &exchange, &client);
+    result = client_of(rcvid, &client);
     if (result != 0) return result;
     if (geteuid() != 0 && client.uid != geteuid() && client.uid != getuid()) return -EPERM;
     if ((read.notify & SIGEV_TYPE_MASK) == SIGEV_NONE) return 0;
     read.thread = atomic_load(&tpy_qnx_slot(rcvid)->thread);
     if (client.pid == getpid()) return tpy_qnx_event_act(&read, client.pid);
-    return tpy_deliver(exchange, client.pid, TPY_QNX_FACE, &read, sizeof read);
+    return tpy_deliver_to(client.pid, client.link, TPY_QNX_FACE, &read, sizeof read);
 }
 
 int MsgDeliverEvent(rcvid_t rcvid, const struct sigevent *event)

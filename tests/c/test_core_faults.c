@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS 200
+#define ROUNDS (int)check_rounds(200, 2000)
 
 struct target {
     pid_t pid;
@@ -286,7 +286,7 @@ static void *offer_with_deadlines(void *argument)
     struct tpy_connection *connection;
     unsigned random = (unsigned)(uintptr_t)&random;
     CHECK_OK(tpy_connection_open(getpid(), race->id, 0, 0, &connection));
-    for (int i = 0; i < 10000; i++) {
+    for (unsigned i = 0; i < check_rounds(10000, 100000); i++) {
         struct tpy_offer offer = {.deadline = tpy_now() + core_random(&random) % race->longest, .strike = race->strike};
         int result = tpy_offer(connection, &offer);
         CHECK(result == 0 || result == -ETIMEDOUT);

@@ -463,7 +463,7 @@ CASE_LIMIT(clients_killed_at_random_moments_harm_nobody, 60)
     char buffer[3000];
     int chid = CHECK_SYS(ChannelCreate(_NTO_CHF_DISCONNECT));
     unsigned answered = 0;
-    for (unsigned round = 0; round < 40; round++) {
+    for (unsigned round = 0; round < check_rounds(40, 1000); round++) {
         struct qnx_client *victim = qnx_start(false, chid, send_for_ever, NULL);
         struct _msg_info info;
         unsigned mercy = 1 + round * 37 % 400;

@@ -155,6 +155,14 @@ void check_join(pid_t child)
         check_failed(__FILE__, __LINE__, "child %d exited with %d", (int)child, WEXITSTATUS(status));
 }
 
+bool check_soaks(void)
+{
+    const char *soak = getenv("TETRAPYLON_SOAK");
+    return soak != NULL && strcmp(soak, "1") == 0;
+}
+
+unsigned check_rounds(unsigned usual, unsigned soak) { return check_soaks() ? soak : usual; }
+
 const char *check_directory(void)
 {
     return getenv("TMPDIR");

@@ -83,6 +83,11 @@ struct check_case {
 /* A call that is to return -1 and to set errno to the expected number. */
 #define CHECK_ERRNO(call, expected) check_errno_is(__FILE__, __LINE__, #call, (call), (expected))
 
+/* How often a case that can go on for ever does so: as usual, or in a soak (TETRAPYLON_SOAK=1, mvn -Psoak), where time limits are ten times
+ * as long too. */
+unsigned check_rounds(unsigned usual, unsigned soak);
+bool check_soaks(void);
+
 /* Ends the case as skipped: this machine cannot show what the case is about. */
 #define SKIP(...) check_skip(__VA_ARGS__)
 

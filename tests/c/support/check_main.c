@@ -35,6 +35,8 @@ void check_register(struct check_case *it)
     *place = it;
 }
 
+static unsigned limit_of(const struct check_case *it) { return it->limit_seconds * check_rounds(1, 10); }
+
 static void theme_of(const struct check_case *it, char *theme, size_t size)
 {
     const char *slash = strrchr(it->file, '/');
@@ -115,7 +117,7 @@ static enum outcome report(const char *full, bool in_time, int status, const str
     if (atomic_load(&check_verdict->failed))
         snprintf(why, sizeof why, "a check failed");
     else if (!in_time)
-        snprintf(why, sizeof why, "not finished after %u s", it->limit_seconds);
+        snprintf(why, sizeof why, "not finished after %u s", limit_of(it));
     else if (WIFSIGNALED(status))
         snprintf(why, sizeof why, "killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
     else if (atomic_load(&check_verdict->skipped))
@@ -157,7 +159,7 @@ static enum outcome run_case(const struct check_case *it)
     if (child == 0)
         run_in_child(it, directory);
     setpgid(child, child);
-    bool in_time = wait_until_ended(child, it->limit_seconds);
+    bool in_time = wait_until_ended(child, limit_of(it));
     if (!in_time)
         kill(-child, SIGKILL);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -176,7 +178,7 @@ static void list(char *const *wanted, int count)
     for (struct check_case *it = cases; it != NULL; it = it->next)
         if (is_selected(it, wanted, count)) {
             theme_of(it, theme, sizeof theme);
-            printf("%s/%s\t%u\t%s\n", theme, it->name, it->limit_seconds, it->file);
+            printf("%s/%s\t%u\t%s\n", theme, it->name, limit_of(it), it->file);
         }
 }
 
