@@ -15,6 +15,7 @@
 struct answering {
     struct tpy_l4_local *local;
     const struct tpy_l4_caller *caller;
+    const struct tpy_filter *next; /* of the receive that follows; NULL: none */
     struct tpy_l4_outgoing out;
     struct tpy_l4_head head; /* the caller's */
     struct tpy_l4_room room;
@@ -23,6 +24,12 @@ struct answering {
     struct tpy_l4_parcel parcel;
     uint64_t table[2 + TPY_L4_STRINGS + TPY_L4_EXTENTS * sizeof(struct tpy_l4_extent) / 8];
 };
+
+/* Just before the step with which the caller's call returns: whoever gets the answer must find us waiting. Not earlier: meanwhile we wait for pages. */
+static inline void say_waiting(const struct tpy_l4_local *local, const struct tpy_filter *next)
+{
+    if (next) tpy_port_expect(local->port, next);
+}
 
 static int finish_code(struct answering *it, unsigned theirs, unsigned ours)
 {
@@ -90,9 +97,13 @@ static int hear_outcome(struct answering *it, int64_t time)
         while (result == -EINTR || (result == -ECANCELED && !tpy_l4_was_cancelled(it->local)));
         if (result != 0 || !(told.flags & TPY_L4_PENDING)) break;
         held.held = receipt.sequence;
-        if (tpy_turn(receipt.exchange, receipt.sequence, 0, NULL, 0) != 0) return L4_IPC_ENOT_EXISTENT;
+        if (tpy_turn(receipt.exchange, receipt.sequence, 0, NULL, 0) != 0) {
+            tpy_release(receipt.exchange, receipt.sequence);
+            return L4_IPC_ENOT_EXISTENT;
+        }
     }
     if (result == 0) {
+        say_waiting(it->local, it->next);
         tpy_finish(receipt.exchange, receipt.sequence, 0, NULL, 0);
         return (int)(told.word[0] & L4_IPC_ERROR_MASK);
     }
@@ -146,6 +157,7 @@ static int answer_long(struct answering *it, uint32_t timeout)
     int64_t status = (int64_t)(tpy_l4_dope(words, strings, cut ? L4_IPC_REMSGCUT : 0) | flags) | (int64_t)touched << TPY_L4_ST_TOUCHED_SHIFT |
                      (int64_t)it->parcel.count << TPY_L4_ST_EXTENTS_SHIFT | (it->parcel.count > 0 ? TPY_L4_ST_MAPS : 0) |
                      (int64_t)((timeout >> 12) & 15) << TPY_L4_ST_FAULT_SHIFT | (confirm ? TPY_L4_ST_CONFIRM : 0);
+    if (!confirm) say_waiting(it->local, it->next);
     int ended = confirm ? tpy_turn(exchange, it->caller->sequence, status, parts, 2) : tpy_finish(exchange, it->caller->sequence, status, parts, 2);
     if (ended == -ESRCH) return -1;
     if (ended == -EFAULT) return L4_IPC_SESNDPFTO;
@@ -155,27 +167,29 @@ static int answer_long(struct answering *it, uint32_t timeout)
     return code != 0 ? code : cut ? L4_IPC_SEMSGCUT : 0;
 }
 
-__attribute__((noinline)) static int answer_slowly(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const void *send,
+__attribute__((noinline)) static int answer_slowly(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const struct tpy_filter *next, const void *send,
     uint64_t word0, uint64_t word1, uint32_t timeout)
 {
     struct answering it;
     memset(it.table, 0, sizeof it.table);
     it.local = local;
     it.caller = caller;
+    it.next = next;
     if (tpy_l4_outgoing_read(&it.out, send, word0, word1) != 0) return finish_code(&it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
     return answer_long(&it, timeout);
 }
 
-int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const void *send, uint64_t word0, uint64_t word1,
-    uint32_t timeout, struct tpy_l4_result *result)
+int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const struct tpy_filter *next, const void *send, uint64_t word0,
+    uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
 {
     int code;
     if (TPY_LIKELY(((uintptr_t)send & ~(uintptr_t)1) == 0)) {
         const tpy_l4_two_words word = tpy_l4_two(word0, word1);
         const struct iovec part = {(void *)(uintptr_t)&word, sizeof word};
+        say_waiting(local, next);
         int ended = tpy_finish(caller->exchange, caller->sequence, (int64_t)tpy_l4_dope(2, 0, 0), &part, 1);
         code = ended == 0 ? 0 : ended == -ESRCH ? -1 : ended == -EFAULT ? L4_IPC_SESNDPFTO : L4_IPC_SERCVPFTO;
-    } else code = answer_slowly(local, caller, send, word0, word1, timeout);
+    } else code = answer_slowly(local, caller, next, send, word0, word1, timeout);
     if (code >= 0) result->dope = (unsigned)code;
     return code;
 }

@@ -61,10 +61,10 @@ static inline __attribute__((always_inline)) unsigned ipc(uint64_t dest, const v
     if (!sends) code = 0;
     else if (TPY_UNLIKELY(dest == 0 || dest == atomic_load_explicit(&local->id, memory_order_relaxed))) code = L4_IPC_ENOT_EXISTENT;
     else if ((caller = tpy_l4_callers_take(&local->callers, dest, &room)) != NULL) {
-        /* It waits for our answer. Whoever gets that must find us waiting in turn, so we say so before. */
+        /* It waits for our answer. Whoever gets that must find us waiting in turn. */
         bool waiting = receives && (open || (from != 0 && name_partner(local, from, &closed) == 0));
-        if (waiting) tpy_port_expect(local->port, open ? NULL : &closed.filter);
-        code = tpy_l4_answer(local, caller, send, word0, word1, timeout, result);
+        static const struct tpy_filter anybody;
+        code = tpy_l4_answer(local, caller, !waiting ? NULL : open ? &anybody : &closed.filter, send, word0, word1, timeout, result);
         if (TPY_UNLIKELY(code != 0) && waiting) tpy_port_unexpect(local->port);
     }
     if (code < 0) {
@@ -94,6 +94,16 @@ int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint6
     struct tpy_l4_result *result)
 {
     return (int)ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
+}
+
+int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+{
+    return (int)ipc(dest, L4_IPC_SHORT_MSG, word0, word1, dest, false, L4_IPC_SHORT_MSG, timeout, (struct tpy_l4_result *)(uintptr_t)result);
+}
+
+int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+{
+    return (int)ipc(dest, L4_IPC_SHORT_MSG, word0, word1, 0, true, L4_IPC_SHORT_MSG, timeout, (struct tpy_l4_result *)(uintptr_t)result);
 }
 
 int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)

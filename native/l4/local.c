@@ -139,8 +139,11 @@ void tpy_l4_settle(struct tpy_l4_local *local)
 bool tpy_l4_was_cancelled(struct tpy_l4_local *local)
 {
     tpy_lock_take(&local->cancel_lock);
-    bool ours = atomic_load(&local->cancelled_call) == atomic_load(&local->calls);
+    uint64_t meant = atomic_load(&local->cancelled_call);
+    /* If l4_thread_ex_regs meant no call at all, it was tpy_thread_interrupt, which ends whatever call there is. */
+    bool ends = meant == 0 || meant == atomic_load(&local->calls);
     atomic_store(&local->cancelled_call, 0);
+    if (ends) tpy_thread_uncancel(local->thread); /* a second one of this call must not end the next */
     tpy_lock_give(&local->cancel_lock);
-    return ours;
+    return ends;
 }

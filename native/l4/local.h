@@ -76,7 +76,7 @@ static inline void tpy_l4_leave(struct tpy_l4_local *local)
 {
     atomic_store_explicit(&local->calls, atomic_load_explicit(&local->calls, memory_order_relaxed) + 1, memory_order_relaxed);
 }
-/* The core says that this thread was cancelled: was that l4_thread_ex_regs in the present call? Else the call goes on. */
+/* The core says that this thread was cancelled: by l4_thread_ex_regs in the present call, or tpy_thread_interrupt? Else the call goes on. */
 bool tpy_l4_was_cancelled(struct tpy_l4_local *local);
 
 #endif

@@ -88,7 +88,10 @@ static unsigned wait_for_pages(struct arrival *it)
     int result;
     do { /* it asks while it waits, and then comes with what is missing */
         held.held = it->receipt.sequence;
-        if (tpy_turn(held.only, held.held, TPY_L4_ST_GO | (int64_t)it->timeout_fault << TPY_L4_ST_FAULT_SHIFT, NULL, 0) != 0) return broken(it, -ESRCH);
+        if (tpy_turn(held.only, held.held, TPY_L4_ST_GO | (int64_t)it->timeout_fault << TPY_L4_ST_FAULT_SHIFT, NULL, 0) != 0) {
+            tpy_release(held.only, held.held); /* a turn that comes too late keeps the exchange */
+            return broken(it, -ESRCH);
+        }
         do
             result = tpy_receive(it->local->port, &held, &part, 1, 0, deadline, &it->receipt);
         while (result == -EINTR || (result == -ECANCELED && !tpy_l4_was_cancelled(it->local)));

@@ -206,6 +206,10 @@ static int await_held(struct lengthy *it, const struct iovec *parts, size_t coun
         it->sending.offer.reply_parts = 0;
         result = offer_once(&it->sending);
         *flags &= (unsigned char)~TPY_L4_PENDING;
+        if (result == -ECANCELED) {
+            if (!tpy_l4_was_cancelled(it->sending.local)) continue;
+            tpy_hang_up(it->sending.connection); /* the partner waits in the exchange for what will not come */
+        }
         if (result != 0 || !it->sending.offer.held) return -ESRCH;
     }
 }

@@ -21,9 +21,10 @@
 unsigned tpy_l4_offer(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0, uint64_t word1, bool call, void *receive,
     uint32_t timeout, struct tpy_l4_result *result);
 
-/* Answers a caller that waits for us. -1: it does not wait any more; else a code. */
-int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const void *send, uint64_t word0, uint64_t word1,
-    uint32_t timeout, struct tpy_l4_result *result);
+/* Answers a caller that waits for us. -1: it does not wait any more; else a code. next: the filter of the receive that follows at once (all zero:
+ * open), for which we count as waiting when the caller returns; NULL: none follows. */
+int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const struct tpy_filter *next, const void *send, uint64_t word0,
+    uint64_t word1, uint32_t timeout, struct tpy_l4_result *result);
 
 /* Receives from anybody (from 0), or from the one thread. `filter` is NULL or names it. timeout_fault: the
  * rcv_pfault of our timeout word. */

@@ -3,10 +3,18 @@
  */
 #include "l4_support.h"
 
+#include "core/pages.h"
+#include "core/thread.h"
+
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
+
+#include "core/lane.h"
 
 #define SHORT L4_IPC_SHORT_MSG
 #define SIZE 16384ul
@@ -208,10 +216,80 @@ L4_CASE(a_cancel_aborts_an_answer_too)
     run(threads, (struct course){.answer = true, .act = CANCEL_SENDER, .theirs = theirs, .ours = ours});
 }
 
+/* Whose pages are awaited asks every 20 ms whether it is still waited for; here nobody answers, since the receiver's process is stopped. */
+struct stopping {
+    struct tpy_thread *sender;
+    l4_threadid_t id;
+    struct shared *shared;
+};
+
+static struct tpy_lane *lane_in_use(struct tpy_thread *thread)
+{
+    for (uint32_t i = 0; i < thread->lane_capacity; i++)
+        if (thread->lanes[i] && *(const struct tpy_offer *volatile *)&thread->lanes[i]->offer) return thread->lanes[i];
+    return NULL;
+}
+
+static void *cancel_within_an_ask(void *argument)
+{
+    struct stopping *it = argument;
+    l4_await(&it->shared->receiver_in, 1);
+    l4_await(&it->shared->sender_in, 1);
+    settle(it->shared);
+    CHECK_SYS(kill(it->shared->receiver_tid, SIGSTOP));
+    /* One that was on its way may still be answered; one that lasts is not. */
+    for (int lasts = 0; lasts < 1000; lasts = lane_in_use(it->sender) ? lasts + 1 : 0) sched_yield();
+    l4_thread_ex_regs(it->id, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL);
+    return NULL;
+}
+
+static void receive_nothing(l4_threadid_t boss, void *argument)
+{
+    struct shared *it = argument;
+    char string[SIZE];
+    buffer_t in = {.size_dope = L4_IPC_DOPE(2, 1)};
+    l4_umword_t one, two;
+    in.string[0] = (l4_strdope_t){.rcv_size = SIZE, .rcv_str = (l4_umword_t)string};
+    it->receiver_tid = getpid();
+    l4_count(&it->receiver_in);
+    CHECK_EQ(l4_ipc_receive(boss, &in, &one, &two, L4_IPC_NEVER, NULL), L4_IPC_REABORTED);
+}
+
+CASE(a_cancel_within_an_ask_is_told_too)
+{
+    struct shared *it = l4_share(sizeof *it);
+    struct l4_partner *partner = l4_start(false, receive_nothing, it);
+    struct l4_pages pages = l4_pages_withheld(SIZE);
+    struct stopping stopping = {.id = l4_myself(), .sender = tpy_thread_self(), .shared = it};
+    buffer_t out = {.size_dope = L4_IPC_DOPE(2, 1), .send_dope = L4_IPC_DOPE(2, 1)};
+    pthread_t thread;
+    out.string[0] = (l4_strdope_t){.snd_size = SIZE, .snd_str = (l4_umword_t)pages.at};
+    it->sender_tid = gettid();
+    CHECK_EQ(pthread_create(&thread, NULL, cancel_within_an_ask, &stopping), 0);
+    l4_count(&it->sender_in);
+    CHECK_EQ(l4_ipc_send(l4_id(partner), &out, 1, 2, L4_IPC_NEVER, NULL), L4_IPC_SEABORTED);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_SYS(kill(it->receiver_tid, SIGCONT));
+    l4_join(partner);
+    munmap(pages.at, pages.size);
+    close(pages.fd);
+}
+
 L4_CASE(addresses_without_memory_are_faults_that_nobody_resolves)
 {
     both_ways(threads, (struct course){.bad = true, .at_receiver = true, .theirs = L4_IPC_SESNDPFTO, .ours = L4_IPC_RESNDPFTO});
     both_ways(threads, (struct course){.bad = true, .theirs = L4_IPC_SERCVPFTO, .ours = L4_IPC_RERCVPFTO});
+}
+
+/* The transfer asks every 20 ms for pages that are away for long; each time with the same helper, of which there are 64. */
+CASE(pages_may_be_away_for_as_long_as_they_like)
+{
+    struct l4_pages pages = l4_pages_withheld(SIZE);
+    struct iovec part = {pages.at, pages.size};
+    for (int i = 0; i < 200; i++) CHECK_EQ(tpy_pages_await(&part, 1, tpy_now() + 100000), -ETIMEDOUT);
+    l4_pages_provide(&pages, SEED);
+    CHECK_EQ(tpy_pages_await(&part, 1, TPY_NEVER), 0);
+    l4_check_filled(pages.at, SIZE, SEED);
 }
 
 static void wait_a_little(l4_threadid_t boss, void *argument)

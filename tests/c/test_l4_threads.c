@@ -63,6 +63,7 @@ struct victim {
     int way; /* 0 wait, 1 receive, 2 sleep, 3 send, 4 call not accepted, 5 call accepted */
     int code;
     l4_threadid_t of, id;
+    int number; /* the core's, of the same thread */
     _Atomic unsigned ready, others;
 };
 
@@ -73,6 +74,7 @@ static void *be_cancelled(void *argument)
     l4_msgdope_t result = {.raw = 99};
     l4_threadid_t src;
     it->id = l4_myself();
+    it->number = tpy_thread_number_self();
     l4_count(&it->ready);
     switch (it->way) {
     case 0: it->code = l4_ipc_wait(&src, SHORT, &one, &two, L4_IPC_NEVER, &result); break;
@@ -102,7 +104,7 @@ static void stand_by(l4_threadid_t boss, void *argument)
     if (it->way == 5) CHECK_EQ(l4_ipc_send(src, SHORT, 1, 2, L4_IPC_SEND_TIMEOUT_0, NULL), L4_IPC_ENOT_EXISTENT); /* it ended */
 }
 
-L4_CASE(ex_regs_cancels_a_thread_that_waits)
+static void cancel_each_way(bool threads, bool interrupt)
 {
     static const int codes[] = {L4_IPC_RECANCELED, L4_IPC_RECANCELED, L4_IPC_RECANCELED, L4_IPC_SECANCELED, L4_IPC_SECANCELED, L4_IPC_RECANCELED};
     for (int way = 0; way < 6; way++) {
@@ -116,12 +118,36 @@ L4_CASE(ex_regs_cancels_a_thread_that_waits)
         if (way < 3) l4_await_receiving(it->id);
         else l4_await_sending(it->id);
         if (way == 5) l4_await(&it->ready, 2); /* it has the message */
-        cancel(it->id);
+        if (interrupt) CHECK_EQ(tpy_thread_interrupt(it->number), 0);
+        else cancel(it->id);
         CHECK_EQ(pthread_join(thread, NULL), 0);
         CHECK_EQ(it->code, codes[way]);
         l4_count(&it->others);
         l4_join(partner);
     }
+}
+
+L4_CASE(ex_regs_cancels_a_thread_that_waits) { cancel_each_way(threads, false); }
+L4_CASE(an_interrupt_cancels_a_thread_that_waits) { cancel_each_way(threads, true); }
+
+static void *await_a_name(void *argument)
+{
+    struct victim *it = argument;
+    it->number = tpy_thread_number_self();
+    l4_count(&it->ready);
+    it->code = names_waitfor_name("tetrapylon-test-nobody-has-it", NULL, 60000);
+    return NULL;
+}
+
+CASE_LIMIT(an_interrupt_ends_the_wait_for_a_name, 10)
+{
+    struct victim it = {.code = 7};
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, await_a_name, &it), 0);
+    l4_await(&it.ready, 1);
+    CHECK_EQ(tpy_thread_interrupt(it.number), 0); /* before the call, too */
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(it.code, 0);
 }
 
 CASE(ex_regs_on_a_thread_that_is_not_in_an_ipc_cancels_nothing)

@@ -12,8 +12,8 @@
  *
  * The words and *src are written only when a message was received (or cut). *result and the words may be NULL. A page of a
  * string or a buffer that does not exist counts as a page fault that nobody resolves in time, so bad addresses give L4_IPC_RESNDPFTO and
- * its like, not a crash. Times count CLOCK_MONOTONIC; signals do not end an IPC. Any thread may call; after fork the child is a
- * new task.
+ * its like, not a crash. Times count CLOCK_MONOTONIC; signals do not end an IPC; tpy_thread_interrupt does, as l4_thread_ex_regs. Any thread
+ * may call; after fork the child is a new task.
  *
  * Source: the manual pages l4_ipc_* of the L4 Reference Manual for version 2.0; the names of 2004 and later from L4Env.
  */
@@ -139,6 +139,9 @@ TPY_PUBLIC int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint
     struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
     struct tpy_l4_result *result);
+/* Both with L4_IPC_SHORT_MSG on either side, and the address of the struct tpy_l4_result as a number: pointers cost some languages more. */
+TPY_PUBLIC int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
+TPY_PUBLIC int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
 TPY_PUBLIC int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_wait(void *receive, uint32_t timeout, struct tpy_l4_result *result);

@@ -88,12 +88,12 @@ struct l4_timeout_bits {
 };
 typedef struct l4_timeout_bits l4_timeout_struct_t;
 
-union l4_timeout {
+union l4_timeout_union {
     l4_uint32_t raw;
     l4_uint32_t timeout;
     struct l4_timeout_bits to;
 };
-typedef union l4_timeout l4_timeout_t;
+typedef union l4_timeout_union l4_timeout_t;
 
 /* ---- Message dopes ----------------------------------------------------------------------------------------------------------- */
 
@@ -128,17 +128,17 @@ struct l4_fpage_bits {
 };
 typedef struct l4_fpage_bits l4_fpage_struct_t;
 
-union l4_fpage {
+union l4_fpage_union {
     l4_umword_t raw;
     l4_umword_t fpage;
     struct l4_fpage_bits fp;
 };
-typedef union l4_fpage l4_fpage_t;
+typedef union l4_fpage_union l4_fpage_t;
 
 /* A flexpage on its way: where in the larger of the two windows it goes, and the sender's pages. Two words of a message. */
 struct l4_snd_fpage {
     l4_umword_t snd_base;
-    union l4_fpage fpage;
+    union l4_fpage_union fpage;
 };
 typedef struct l4_snd_fpage l4_snd_fpage_t;
 
@@ -160,7 +160,7 @@ typedef struct l4_strdope l4_strdope_t;
  * arguments: words 0 and 1 of the buffer are neither read nor written. A program declares a struct of its own with these three first.
  */
 struct l4_msghdr {
-    union l4_fpage fpage;       /* receive window for flexpages; 0: none */
+    union l4_fpage_union fpage;       /* receive window for flexpages; 0: none */
     union l4_msgdope size_dope; /* room: words and strings */
     union l4_msgdope send_dope; /* of these, what is sent */
 };
