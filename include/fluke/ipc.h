@@ -6,7 +6,7 @@
  *
  * A thread holds at most one connection as a client and one as a server; the two know nothing of each other. Every function acts on the
  * calling thread's connections and may be called by any thread. Objects (ports, port sets, references) may be used by any thread of the
- * process that made them; one reference must not be written by two threads at once. A child after fork begins without connections, ports
+ * process that made them, also at the same time. A child after fork begins without connections, ports
  * and port sets of its own; its references stay good.
  *
  * A function returns a status (>= 0). A mistake of the caller (FLUKE_INSANITY_*, < 0) goes to the thread's trap handler if it set one
@@ -172,7 +172,8 @@ TPY_PUBLIC fluke_error_t fluke_ipc_server_ack_send_over_receive(fluke_ipc_params
 /* Alerts the thread at the other end. INVALID_DEST: no connection. */
 TPY_PUBLIC fluke_error_t fluke_ipc_client_alert(void);
 TPY_PUBLIC fluke_error_t fluke_ipc_server_alert(void);
-/* Ends the connection: gracefully as the sender, abnormally as the receiver. Without one: nothing. */
+/* Ends the connection: gracefully as the sender, abnormally as the receiver. Without one: nothing. A server's also ends a call that it has not
+ * replied to: the caller gets IPC_CONNECT_INVALID_DEST. */
 TPY_PUBLIC void fluke_ipc_client_disconnect(void);
 TPY_PUBLIC void fluke_ipc_server_disconnect(void);
 /* The sender becomes the receiver: blocks until the peer acknowledges, then receives. */
@@ -187,6 +188,18 @@ TPY_PUBLIC fluke_error_t fluke_ipc_server_send(fluke_ipc_params_t *params);
 /* send, then over_receive. */
 TPY_PUBLIC fluke_error_t fluke_ipc_client_send_over_receive(fluke_ipc_params_t *params);
 TPY_PUBLIC fluke_error_t fluke_ipc_server_send_over_receive(fluke_ipc_params_t *params);
+
+/* ---- Ours, for bindings of other languages ------------------------------------------------------------------------------------ */
+
+#define TPY_FLUKE_CLIENT_IS_SENDER 1
+#define TPY_FLUKE_CLIENT_IS_RECEIVER 2
+#define TPY_FLUKE_SERVER_IS_SENDER 4
+#define TPY_FLUKE_SERVER_IS_RECEIVER 8
+#define TPY_FLUKE_SERVER_IS_CALLED 16 /* by an idempotent message that has not been replied to */
+/* What the calling thread holds just now: the sum of what is true of the above. */
+TPY_PUBLIC int tpy_fluke_holds(void);
+/* A new descriptor, the caller's, for what the reference names; -EBADF: it names none, or a negative errno. */
+TPY_PUBLIC int tpy_fluke_ref_dup(const fluke_ref_t *ref);
 
 #ifdef __cplusplus
 }

@@ -51,17 +51,19 @@ struct tpy_fluke_destination *tpy_fluke_dest(const fluke_ref_t *dest, struct tpy
     const struct tpy_fluke_ref *ref = (const struct tpy_fluke_ref *)dest;
     *error = tpy_fluke_object_check(dest, TPY_FLUKE_REF);
     if (TPY_UNLIKELY(*error != FLUKE_SUCCESS)) return NULL;
-    if (TPY_UNLIKELY(ref->names != TPY_FLUKE_NAMES_PORT)) {
-        *error = FLUKE_INVALID_DEST;
-        return NULL;
-    }
-    struct tpy_fluke_destination *destination = ref->target.destination;
-    if (TPY_UNLIKELY(*kept != destination)) {
-        tpy_fluke_destination_retain(destination);
+    /* The one that we keep is counted, and so the one that is meant when the pointers are equal. */
+    if (TPY_UNLIKELY(*kept != ref->target.destination || !*kept)) {
+        void *target;
+        enum tpy_fluke_names names = tpy_fluke_ref_get(dest, &target);
+        if (names != TPY_FLUKE_NAMES_PORT) {
+            tpy_fluke_target_release(names, target);
+            *error = FLUKE_INVALID_DEST;
+            return NULL;
+        }
         if (*kept) tpy_fluke_destination_release(*kept);
-        *kept = destination;
+        *kept = target;
     }
-    return destination;
+    return *kept;
 }
 
 /* What it means that the connection has ended, where we stand. */
@@ -265,6 +267,7 @@ static inline fluke_error_t run(struct client_transfer *it)
         fluke_error_t error = compose(it);
         if (TPY_UNLIKELY(error != FLUKE_SUCCESS)) return error;
         int result = tpy_offer(side->connection, &it->offer);
+        if (TPY_UNLIKELY(it->thread->pinned_count != 0)) tpy_fluke_unpin(it->thread);
         error = TPY_LIKELY(result == 0) ? answered(it) : unanswered(it, result);
         if (error != GO_ON) return error;
     }
@@ -318,7 +321,7 @@ static inline fluke_error_t connect(struct client_transfer *it, const fluke_ref_
 static inline fluke_error_t transfer(fluke_ipc_params_t *params, uint8_t does, const fluke_ref_t *dest)
 {
     struct client_transfer it;
-    it.thread = tpy_fluke_thread();
+    it.thread = tpy_fluke_enter();
     if (TPY_UNLIKELY(!it.thread)) return FLUKE_NO_RESOURCES;
     struct tpy_fluke_client *side = it.side = &it.thread->client;
     it.params = params;

@@ -143,22 +143,32 @@ unsigned tpy_fluke_pack(struct fluke_thread *thread, const struct tpy_fluke_carg
     unsigned count = left < most ? (unsigned)left : most;
     *fd_count = 0;
     for (unsigned i = 0; i < count; i++) {
-        const struct tpy_fluke_ref *ref = NULL;
+        const fluke_ref_t *ref = NULL;
         struct tpy_fluke_record *record = &thread->staging[i];
+        void *target;
         memset(record, 0, sizeof *record);
         /* Checked at the entry; one that has gone since travels as an empty one. */
         if (tpy_copy(&ref, &cargo->params->send_ref_tab[cargo->refs_sent + i], sizeof ref) || tpy_fluke_object_check(ref, TPY_FLUKE_REF)) continue;
-        record->names = ref->names;
-        if (ref->names == TPY_FLUKE_NAMES_FD) {
+        record->names = tpy_fluke_ref_get(ref, &target);
+        if (record->names == TPY_FLUKE_NAMES_FD) {
+            struct tpy_fluke_box *box = target;
+            thread->pinned[thread->pinned_count++] = box;
             record->fd = *fd_count;
-            fds[(*fd_count)++] = ref->target.box->fd;
-        } else if (ref->names == TPY_FLUKE_NAMES_PORT) {
-            record->pid = (uint32_t)ref->target.destination->pid;
-            record->port = ref->target.destination->port;
-            record->key = ref->target.destination->key;
+            fds[(*fd_count)++] = box->fd;
+        } else if (record->names == TPY_FLUKE_NAMES_PORT) {
+            const struct tpy_fluke_destination *destination = target;
+            record->pid = (uint32_t)destination->pid;
+            record->port = destination->port;
+            record->key = destination->key;
+            tpy_fluke_target_release(record->names, target);
         }
     }
     return count;
+}
+
+void tpy_fluke_unpin(struct fluke_thread *thread)
+{
+    while (thread->pinned_count > 0) tpy_fluke_target_release(TPY_FLUKE_NAMES_FD, thread->pinned[--thread->pinned_count]);
 }
 
 void tpy_fluke_unpack(fluke_ipc_params_t *params, const struct tpy_fluke_record *record, int *fds, unsigned fd_count)

@@ -111,8 +111,9 @@ static inline void tpy_fluke_received(fluke_ipc_params_t *params, uint64_t words
 /* Advances the send fields past what has gone: for a call that returns interrupted. */
 void tpy_fluke_unload(const struct tpy_fluke_cargo *cargo);
 
-/* The next references of the cargo, at most `most`: records to thread->staging, descriptors to fds. */
+/* The next references of the cargo, at most `most`: records to thread->staging, descriptors to fds. They stay open until tpy_fluke_unpin. */
 unsigned tpy_fluke_pack(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, unsigned most, int *fds, unsigned *fd_count);
+void tpy_fluke_unpin(struct fluke_thread *thread);
 /* Gives the next receive reference of params what a record names; the descriptor is taken over (fds[i] = -1). */
 void tpy_fluke_unpack(fluke_ipc_params_t *params, const struct tpy_fluke_record *record, int *fds, unsigned fd_count);
 void tpy_fluke_close_fds(int *fds, unsigned count);

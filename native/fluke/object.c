@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,9 @@
 #include "core/system.h"
 #include "fluke/destination.h"
 #include "fluke/thread.h"
+
+/* Guards what references name, so that a thread may use one to which another gives something else. Taken before the destinations' lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 fluke_error_t tpy_fluke_object_check(const void *object, enum tpy_fluke_type type)
 {
@@ -36,31 +40,41 @@ struct tpy_fluke_box *tpy_fluke_box_new(int fd)
     return box;
 }
 
-static void retain(const struct tpy_fluke_ref *ref)
+enum tpy_fluke_names tpy_fluke_ref_get(const fluke_ref_t *object, void **target)
 {
-    if (ref->names == TPY_FLUKE_NAMES_PORT) tpy_fluke_destination_retain(ref->target.destination);
-    else if (ref->names == TPY_FLUKE_NAMES_FD) atomic_fetch_add(&ref->target.box->references, 1);
+    const struct tpy_fluke_ref *ref = (const struct tpy_fluke_ref *)object;
+    pthread_mutex_lock(&lock);
+    enum tpy_fluke_names names = ref->names;
+    *target = ref->target.box;
+    if (names == TPY_FLUKE_NAMES_PORT) tpy_fluke_destination_retain(*target);
+    else if (names == TPY_FLUKE_NAMES_FD) atomic_fetch_add(&((struct tpy_fluke_box *)*target)->references, 1);
+    pthread_mutex_unlock(&lock);
+    return names;
 }
 
-static void empty(struct tpy_fluke_ref *ref)
+void tpy_fluke_target_release(enum tpy_fluke_names names, void *target)
 {
-    struct tpy_fluke_ref old = *ref;
-    ref->names = TPY_FLUKE_EMPTY;
-    ref->target.box = NULL;
-    if (old.names == TPY_FLUKE_NAMES_PORT) tpy_fluke_destination_release(old.target.destination);
-    else if (old.names == TPY_FLUKE_NAMES_FD && atomic_fetch_sub(&old.target.box->references, 1) == 1) {
-        close(old.target.box->fd);
-        free(old.target.box);
+    struct tpy_fluke_box *box = target;
+    if (names == TPY_FLUKE_NAMES_PORT) tpy_fluke_destination_release(target);
+    else if (names == TPY_FLUKE_NAMES_FD && atomic_fetch_sub(&box->references, 1) == 1) {
+        close(box->fd);
+        free(box);
     }
 }
 
 void tpy_fluke_ref_set(fluke_ref_t *object, enum tpy_fluke_names names, void *target)
 {
     struct tpy_fluke_ref *ref = (struct tpy_fluke_ref *)object;
-    empty(ref);
+    pthread_mutex_lock(&lock);
+    enum tpy_fluke_names had = ref->names;
+    void *old = ref->target.box;
     ref->target.box = target;
     ref->names = names;
+    pthread_mutex_unlock(&lock);
+    tpy_fluke_target_release(had, old);
 }
+
+void tpy_fluke_objects_forget(void) { pthread_mutex_init(&lock, NULL); }
 
 fluke_error_t fluke_ref_create(fluke_ref_t *ref)
 {
@@ -88,19 +102,33 @@ fluke_error_t fluke_ref_from_fd(fluke_ref_t *ref, int fd)
 int fluke_ref_fd(const fluke_ref_t *object)
 {
     const struct tpy_fluke_ref *ref = (const struct tpy_fluke_ref *)object;
-    if (tpy_fluke_object_check(ref, TPY_FLUKE_REF) != FLUKE_SUCCESS || ref->names != TPY_FLUKE_NAMES_FD) return -1;
-    return ref->target.box->fd;
+    if (tpy_fluke_object_check(ref, TPY_FLUKE_REF) != FLUKE_SUCCESS) return -1;
+    pthread_mutex_lock(&lock);
+    int fd = ref->names == TPY_FLUKE_NAMES_FD ? ref->target.box->fd : -1;
+    pthread_mutex_unlock(&lock);
+    return fd;
+}
+
+int tpy_fluke_ref_dup(const fluke_ref_t *object)
+{
+    void *target;
+    if (tpy_fluke_object_check(object, TPY_FLUKE_REF) != FLUKE_SUCCESS) return -EBADF;
+    enum tpy_fluke_names names = tpy_fluke_ref_get(object, &target);
+    int fd = names == TPY_FLUKE_NAMES_FD ? fcntl(((struct tpy_fluke_box *)target)->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    int result = fd >= 0 ? fd : names == TPY_FLUKE_NAMES_FD ? -errno : -EBADF;
+    tpy_fluke_target_release(names, target);
+    return result;
 }
 
 fluke_error_t fluke_ref_copy(const fluke_ref_t *from, fluke_ref_t *to)
 {
-    const struct tpy_fluke_ref *source = (const struct tpy_fluke_ref *)from;
+    void *target;
     fluke_error_t error = tpy_fluke_object_check(from, TPY_FLUKE_REF);
     if (error == FLUKE_SUCCESS) error = tpy_fluke_object_check(to, TPY_FLUKE_REF);
     if (error != FLUKE_SUCCESS) return tpy_fluke_insane(error);
     if (from == to) return FLUKE_SUCCESS;
-    retain(source);
-    tpy_fluke_ref_set(to, source->names, source->target.box);
+    enum tpy_fluke_names names = tpy_fluke_ref_get(from, &target);
+    tpy_fluke_ref_set(to, names, target);
     return FLUKE_SUCCESS;
 }
 
@@ -116,7 +144,7 @@ fluke_error_t fluke_ref_destroy(fluke_ref_t *object)
     struct tpy_fluke_ref *ref = (struct tpy_fluke_ref *)object;
     fluke_error_t error = tpy_fluke_object_check(ref, TPY_FLUKE_REF);
     if (error != FLUKE_SUCCESS) return tpy_fluke_insane(error);
-    empty(ref);
+    tpy_fluke_ref_set(object, TPY_FLUKE_EMPTY, NULL);
     ref->header.magic = 0;
     return FLUKE_SUCCESS;
 }

@@ -58,7 +58,13 @@ void tpy_fluke_object_begin(void *object, enum tpy_fluke_type type);
 
 /* Takes over a count of the target, in place of what the reference named. */
 void tpy_fluke_ref_set(fluke_ref_t *ref, enum tpy_fluke_names names, void *target);
+/* What an active reference names, with a count for the caller, who gives it back with tpy_fluke_target_release. Another thread may be giving the
+ * reference something else meanwhile. */
+enum tpy_fluke_names tpy_fluke_ref_get(const fluke_ref_t *ref, void **target);
+void tpy_fluke_target_release(enum tpy_fluke_names names, void *target);
 /* A new box for a descriptor, which it takes over; NULL: no memory. */
 struct tpy_fluke_box *tpy_fluke_box_new(int fd);
+
+void tpy_fluke_objects_forget(void); /* in a child after fork */
 
 #endif

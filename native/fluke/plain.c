@@ -31,7 +31,9 @@ static int offer_refs(struct plain *it, uint8_t kind, const struct iovec *reply,
     it->offer.fd_count = it->fd_count;
     it->offer.kind = kind | TPY_FLUKE_IS_REFS;
     it->offer.flags = FLAGS | TPY_OFFER_CONTINUE;
-    return tpy_offer(it->connection, &it->offer);
+    int result = tpy_offer(it->connection, &it->offer);
+    tpy_fluke_unpin(it->thread);
+    return result;
 }
 
 /* The reply has references for us. */
@@ -87,7 +89,7 @@ static fluke_error_t plain(fluke_ref_t *dest, fluke_ipc_params_t *params, uint8_
 {
     struct plain it;
     int result = 0;
-    it.thread = tpy_fluke_thread();
+    it.thread = tpy_fluke_enter();
     if (TPY_UNLIKELY(!it.thread)) return FLUKE_NO_RESOURCES;
     fluke_error_t error = params ? tpy_fluke_load(params, &it.cargo) : FLUKE_INSANITY_BAD_BUFFER;
     if (TPY_LIKELY(error == FLUKE_SUCCESS) && kind == TPY_FLUKE_CALL) error = tpy_fluke_check_room(params);

@@ -192,6 +192,7 @@ static inline fluke_error_t acknowledge(struct transfer *it)
     side->refs_next = false;
     atomic_store_explicit(&side->role, TPY_FLUKE_SENDER, memory_order_relaxed);
     it->stage = DATA;
+    it->untold = true;
     return FLUKE_SUCCESS;
 }
 
@@ -207,6 +208,7 @@ static fluke_error_t send_refs(struct transfer *it, bool *last)
     *last = cargo->refs == cargo->refs_sent + count;
     enum tpy_fluke_answer status = !*last ? TPY_FLUKE_REFS_FOLLOW : it->ending;
     int result = fd_count ? tpy_give_fds(side->exchange, side->serial, fds, fd_count) : 0;
+    tpy_fluke_unpin(it->thread);
     if (TPY_UNLIKELY(result != 0 && result != -ESRCH)) return FLUKE_NO_RESOURCES;
     if (result == 0 && *last && it->ending == TPY_FLUKE_BYE) result = tpy_finish(side->exchange, side->serial, status, &records, 1);
     else if (result == 0) result = tpy_fluke_turn(side, status, &records, 1);
@@ -233,8 +235,10 @@ static inline fluke_error_t send_data(struct transfer *it, bool *last)
     if (status == TPY_FLUKE_BYE) result = tpy_finish(side->exchange, side->serial, status, parts, (size_t)count);
     else result = tpy_fluke_turn(side, status, parts, (size_t)count);
     side->accepted = false;
-    if (TPY_LIKELY(result == 0)) cargo->sent += here;
-    else *last = false;
+    if (TPY_LIKELY(result == 0)) {
+        cargo->sent += here;
+        it->untold = false;
+    } else *last = false;
     if (TPY_UNLIKELY(result == -TPY_ESRVRFAULT || result == -EFAULT)) { /* the exchange is over */
         tpy_fluke_server_ended(side);
         return result == -EFAULT ? FLUKE_IPC_SEND_DISCONNECTED : tpy_fluke_insane(FLUKE_INSANITY_BAD_BUFFER);
@@ -254,10 +258,13 @@ static inline fluke_error_t send(struct transfer *it)
             int result = tpy_fluke_next_offer(side, NULL, 0, 0, TPY_NEVER, &receipt);
             bool sent = it->cargo.words == it->cargo.sent && it->cargo.refs == it->cargo.refs_sent;
             if (result != 0) {
-                error = no_offer(it, result, sent && it->ending == TPY_FLUKE_NOW_OVER ? FLUKE_IPC_OVER_DISCONNECTED : FLUKE_IPC_SEND_DISCONNECTED);
+                /* A client that was gone before our first answer never saw the reversal. */
+                error = no_offer(it, result, it->untold ? FLUKE_IPC_ACK_DISCONNECTED
+                    : sent && it->ending == TPY_FLUKE_NOW_OVER ? FLUKE_IPC_OVER_DISCONNECTED : FLUKE_IPC_SEND_DISCONNECTED);
                 if (error == GO_ON) continue;
                 return error;
             }
+            it->untold = false; /* it goes on as one that waits for us, or wants to be the sender itself */
         }
         if (TPY_UNLIKELY(side->kind & TPY_FLUKE_ACK)) return FLUKE_SUCCESS; /* the client wants to send: it has no use for the rest */
         bool for_refs = (side->kind & TPY_FLUKE_RECEIVE) && (side->kind & TPY_FLUKE_IS_REFS);
@@ -354,13 +361,14 @@ static inline fluke_error_t transfer(fluke_ipc_params_t *params, uint8_t does, v
 {
     static const enum stage first[] = {[ACK] = TO_ACK, [SEND] = DATA, [OVER] = GO_OVER, [RECEIVE] = TO_RECEIVE};
     struct transfer it;
-    it.thread = tpy_fluke_thread();
+    it.thread = tpy_fluke_enter();
     if (TPY_UNLIKELY(!it.thread)) return FLUKE_NO_RESOURCES;
     struct tpy_fluke_server *side = it.side = &it.thread->server;
     it.params = params;
     it.does = does;
     it.alias = alias;
     it.came = 0;
+    it.untold = false;
     it.stage = first[does & -does];
     tpy_fluke_server_resumes(&it);
     fluke_error_t error = FLUKE_SUCCESS;
@@ -393,7 +401,9 @@ fluke_error_t fluke_ipc_server_ack_send_wait_receive(fluke_ipc_params_t *params,
 void fluke_ipc_server_disconnect(void)
 {
     struct fluke_thread *thread = tpy_fluke_thread();
-    if (thread) tpy_fluke_server_close(thread);
+    if (!thread) return;
+    tpy_fluke_server_close(thread);
+    tpy_fluke_call_drop(thread);
 }
 
 fluke_error_t fluke_ipc_server_alert(void)

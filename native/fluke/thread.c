@@ -9,6 +9,7 @@
 #include "core/fork.h"
 #include "fluke/client.h"
 #include "fluke/destination.h"
+#include "fluke/object.h"
 #include "fluke/port.h"
 #include "fluke/server.h"
 
@@ -98,6 +99,7 @@ static void in_child(void)
         if (atomic_load_explicit(&serving[i], memory_order_relaxed)) atomic_store(&serving[i], NULL);
     tpy_fluke_ports_forget();
     tpy_fluke_destinations_forget();
+    tpy_fluke_objects_forget();
 }
 
 static void begin(void)
@@ -180,6 +182,17 @@ bool tpy_fluke_interrupted(struct fluke_thread *thread)
 }
 
 fluke_thread_t *fluke_thread_self(void) { return tpy_fluke_thread(); }
+
+int tpy_fluke_holds(void)
+{
+    const struct fluke_thread *thread = tpy_fluke_current;
+    if (!thread) return 0;
+    uint8_t client = atomic_load_explicit(&thread->client.role, memory_order_relaxed);
+    uint8_t server = atomic_load_explicit(&thread->server.role, memory_order_relaxed);
+    return (client == TPY_FLUKE_SENDER ? TPY_FLUKE_CLIENT_IS_SENDER : client == TPY_FLUKE_RECEIVER ? TPY_FLUKE_CLIENT_IS_RECEIVER : 0) |
+           (server == TPY_FLUKE_SENDER ? TPY_FLUKE_SERVER_IS_SENDER : server == TPY_FLUKE_RECEIVER ? TPY_FLUKE_SERVER_IS_RECEIVER : 0) |
+           (thread->call.exchange ? TPY_FLUKE_SERVER_IS_CALLED : 0);
+}
 
 /* A living thread of ours, found without looking into what the pointer points at. With the lock. */
 static bool known(const fluke_thread_t *wanted)

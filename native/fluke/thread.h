@@ -75,6 +75,7 @@ struct tpy_fluke_server { /* this thread as a server */
     struct tpy_fluke_resume resume;
 };
 
+struct tpy_fluke_box;
 struct tpy_fluke_parts { /* a list of parts that grows when it must, and then stays */
     struct iovec *list;
     size_t capacity;
@@ -102,6 +103,8 @@ struct fluke_thread {
     struct tpy_fluke_parts out, in;
     struct iovec only_out, only_in; /* in place of those for a single buffer */
     struct tpy_fluke_record staging[TPY_FLUKE_REFS];
+    struct tpy_fluke_box *pinned[TPY_FLUKE_REFS]; /* descriptors on their way: counted */
+    unsigned pinned_count;
     struct fluke_thread *next;
 };
 
@@ -112,6 +115,13 @@ static inline struct fluke_thread *tpy_fluke_thread(void)
 {
     struct fluke_thread *thread = tpy_fluke_current;
     return TPY_LIKELY(thread != NULL) ? thread : tpy_fluke_thread_begin();
+}
+/* The same, for a call that can block. What is pending must end it, even if a call of another face has used up the cancel that announced it. */
+static inline struct fluke_thread *tpy_fluke_enter(void)
+{
+    struct fluke_thread *thread = tpy_fluke_thread();
+    if (TPY_LIKELY(thread != NULL) && TPY_UNLIKELY(atomic_load_explicit(&thread->pending, memory_order_relaxed) != 0)) tpy_thread_cancel(thread->core);
+    return thread;
 }
 
 /* Makes the gate ready (fork, thread exit, alerts). Called first by everything that sets something up. */

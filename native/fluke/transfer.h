@@ -22,6 +22,7 @@ struct transfer { /* of a server */
     enum tpy_fluke_answer ending; /* of what it sends */
     struct tpy_fluke_cargo cargo;
     uint64_t came; /* words received by this call */
+    bool untold;   /* this call has reversed the connection, and the client does not know it yet */
 };
 
 /* server.c */

@@ -166,12 +166,13 @@ static void reply(struct fluke_thread *thread, struct tpy_fluke_cargo *cargo)
     unsigned fd_count, packed = tpy_fluke_pack(thread, cargo, slots < TPY_FLUKE_REFS ? (unsigned)slots : TPY_FLUKE_REFS, fds, &fd_count);
     struct iovec records = {thread->staging, packed * sizeof *thread->staging};
     if (fd_count && tpy_give_fds(exchange, receipt.sequence, fds, fd_count) != 0) records.iov_len = 0;
+    tpy_fluke_unpin(thread);
     tpy_finish(exchange, receipt.sequence, TPY_FLUKE_BYE, &records, 1);
 }
 
 static fluke_error_t wait(uint8_t does, fluke_pset_t *object, fluke_ipc_params_t *params, void **alias)
 {
-    struct transfer it = {.thread = tpy_fluke_thread(), .params = params, .alias = alias, .does = does, .stage = TO_WAIT, .cargo.params = params};
+    struct transfer it = {.thread = tpy_fluke_enter(), .params = params, .alias = alias, .does = does, .stage = TO_WAIT, .cargo.params = params};
     fluke_error_t error = FLUKE_SUCCESS;
     struct tpy_fluke_pset *pset = NULL;
     if (TPY_UNLIKELY(!it.thread)) return FLUKE_NO_RESOURCES;

@@ -2,6 +2,7 @@
 #include "fluke_sides.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -128,6 +129,45 @@ CASE(the_client_dies)
     CHECK_STATUS(fluke_ipc_server_ack_send(&params), FLUKE_IPC_ACK_DISCONNECTED);
     pthread_join(thread, NULL);
     waitpid(killing.victim, NULL, 0);
+}
+
+/* It dies in its over: it never sees the reversal. */
+static void client_dies_in_over(void *argument)
+{
+    uint32_t out[2] = {0}, in[2];
+    fluke_ipc_params_t params = fluke_params(out, 2, in, 2);
+    (void)argument;
+    CHECK_STATUS(fluke_ref_create(&dest), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_name_lookup("waits", &dest), FLUKE_SUCCESS);
+    fluke_ipc_client_connect_send_over_receive(&dest, &params);
+}
+CASE(the_client_dies_in_its_over)
+{
+    fluke_error_t (*const calls[])(fluke_ipc_params_t *) = {fluke_ipc_server_ack_send, fluke_ipc_server_ack_send_over_receive};
+    fluke_pset_t pset;
+    fluke_port_t port;
+    fluke_alone();
+    CHECK_STATUS(fluke_pset_create(&pset), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_port_create(&port, NULL), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_port_set_pset(&port, &pset), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_name_bind("waits", &port), FLUKE_SUCCESS);
+    unsigned known = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        uint32_t in[4], out[2] = {0};
+        pid_t client = check_fork(client_dies_in_over, NULL);
+        fluke_ipc_params_t params = fluke_params(NULL, 0, in, 4);
+        CHECK_STATUS(fluke_ipc_setup_wait_receive(&pset, &params, NULL), FLUKE_SUCCESS);
+        CHECK_SYS(kill(client, SIGKILL));
+        CHECK_EQ(waitpid(client, NULL, 0), client);
+        while (fluke_ipc_server_alert() == FLUKE_SUCCESS)
+            sched_yield();
+        params = fluke_params(out, 2, in, 4);
+        fluke_error_t status = calls[i % 2](&params);
+        if (status == FLUKE_IPC_ACK_DISCONNECTED) known++;
+        else CHECK_STATUS(status, i % 2 ? FLUKE_IPC_OVER_DISCONNECTED : FLUKE_SUCCESS); /* its death was not known yet */
+        fluke_ipc_server_disconnect();
+    }
+    CHECK_GE(known, 1);
 }
 
 /* A connection that stands goes on when its port is destroyed; clients that wait do not. */
