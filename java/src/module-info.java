@@ -3,6 +3,8 @@
  */
 module org.tetrapylon {
     exports org.tetrapylon;
+    exports org.tetrapylon.fluke;
+    exports org.tetrapylon.l4;
     exports org.tetrapylon.mm;
     exports org.tetrapylon.qnx;
 }

@@ -6,9 +6,10 @@ import static org.junit.jupiter.api.DynamicContainer.dynamicContainer;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import java.io.IOException;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SequenceLayout;
-import java.lang.reflect.InvocationTargetException;
+import java.lang.foreign.SymbolLookup;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -128,15 +129,16 @@ class BindingsLayoutTest {
         compile(bindings, program.toString(), "-fsyntax-only");
     }
 
-    private static void findFunctions(GeneratedBindings bindings) throws Exception {
+    private static void findFunctions(GeneratedBindings bindings) {
         NativeLibrary.load();
         List<String> missing = new ArrayList<>();
         assertFalse(bindings.functionAddresses().isEmpty());
+        // Not by its handle: jextract has none for a function that takes a union of bit-fields, which C has all the same.
+        SymbolLookup symbols = NativeLibrary.symbols().or(Linker.nativeLinker().defaultLookup());
         for (Method address : bindings.functionAddresses()) {
-            try {
-                address.invoke(null);
-            } catch (InvocationTargetException e) {
-                missing.add(address.getName().replace("$address", ""));
+            String name = address.getName().replace("$address", "");
+            if (symbols.find(name).isEmpty()) {
+                missing.add(name);
             }
         }
         assertEquals(List.of(), missing, "declared in a header, and not exported by the library");
