@@ -29,8 +29,8 @@ static const struct gate {
 } gates[] = {
     {"qnx", "QNX Neutrino", true},
     {"mm", "mmlib", true},
-    {"l4", "L4 V2", false},
-    {"fluke", "Fluke", false},
+    {"l4", "L4 V2", true},
+    {"fluke", "Fluke", true},
 };
 
 #define GATES (sizeof gates / sizeof *gates)

@@ -27,7 +27,8 @@ class DemoIT {
         assertEquals(0, demo.exitCode(), demo.output());
         assertFalse(demo.output().contains("WRONG"), demo.output());
         for (String pair : List.of("QNX Neutrino +C +C ", "QNX Neutrino +C +Java ", "QNX Neutrino +Java +C ", "QNX Neutrino +Java +Java ",
-                "mmlib +C +Java ", "mmlib +Java +C ", "L4 V2 +C +C ", "Fluke +C +C ")) {
+                "mmlib +C +Java ", "mmlib +Java +C ", "L4 V2 +C +C ", "L4 V2 +C +Java ", "L4 V2 +Java +C ", "L4 V2 +Java +Java ",
+                "Fluke +C +C ", "Fluke +C +Java ", "Fluke +Java +C ", "Fluke +Java +Java ")) {
             assertTrue(demo.output().lines().anyMatch(line -> line.matches(pair + ".*\\d ns|" + pair + ".*\\d us")),
                     pair + "is not in the table:\n" + demo.output());
         }

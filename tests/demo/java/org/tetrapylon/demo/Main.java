@@ -15,7 +15,9 @@ public final class Main {
         try {
             switch (arguments[0]) {
                 case "qnx" -> run(serves, () -> Qnx.serve(name), () -> Qnx.call(name));
+                case "fluke" -> run(serves, () -> Fluke.serve(name), () -> Fluke.call(name));
                 case "mm" -> run(serves, () -> Mm.serve(name), () -> Mm.call(name));
+                case "l4" -> run(serves, () -> L4.serve(name), () -> L4.call(name));
                 default -> throw new Side.Wrong("there is no such gate");
             }
         } catch (RuntimeException e) {
