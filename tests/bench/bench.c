@@ -30,9 +30,11 @@
 #define PROBE_ATTEMPTS 3
 #define SPIN_SHARE 0.8 /* of the time, on its CPU: the median of its batches is then undisturbed */
 #define PROBE_AGREE 1.5
+#define MANY_BATCH_MOST 50
+#define WARM_ATTEMPTS 5
 
 struct mode {
-    int rounds;
+    int rounds, many_rounds;
     uint64_t slice, many_slice, paced_slice; /* one slice of each kind of group */
     uint64_t warm_first_c, warm_first_java, warm_c, warm_java;
     uint64_t idle;
@@ -40,12 +42,14 @@ struct mode {
 };
 
 static const struct mode quick_mode = {
-    .rounds = 3, .slice = 30 * MILLISECOND, .many_slice = 160 * MILLISECOND, .paced_slice = 150 * MILLISECOND,
+    .rounds = 3, .slice = 30 * MILLISECOND, .paced_slice = 150 * MILLISECOND,
+    .many_rounds = 1, .many_slice = 1000 * MILLISECOND,
     .warm_first_c = 10 * MILLISECOND, .warm_first_java = 500 * MILLISECOND, .warm_c = 5 * MILLISECOND,
     .warm_java = 80 * MILLISECOND, .idle = 200 * MILLISECOND, .limit = 240,
 };
 static const struct mode full_mode = {
-    .rounds = 10, .slice = 100 * MILLISECOND, .many_slice = 400 * MILLISECOND, .paced_slice = 300 * MILLISECOND,
+    .rounds = 10, .slice = 100 * MILLISECOND, .paced_slice = 300 * MILLISECOND,
+    .many_rounds = 3, .many_slice = 1600 * MILLISECOND,
     .warm_first_c = 50 * MILLISECOND, .warm_first_java = 1500 * MILLISECOND, .warm_c = 10 * MILLISECOND,
     .warm_java = 200 * MILLISECOND, .idle = 500 * MILLISECOND, .limit = 1500,
 };
@@ -154,15 +158,35 @@ static void note_failure(int group, int size, int entry, const char *failure)
     failures++;
 }
 
+static bool is_many(const struct group *group)
+{
+    return group->kind & (KIND_CLIENTS | KIND_PAIRS);
+}
+
+static int rounds_of(const struct group *group)
+{
+    return is_many(group) ? mode->many_rounds : mode->rounds;
+}
+
+/*
+ * Where several clients compete a slice is as long as many of the scheduler's turns, or else the fairness would be that of
+ * one turn; and batches are short, since one who meets its server only once a turn would spend the slice in one.
+ */
 static struct slice_plan plan_of(const struct group *group, size_t size)
 {
-    uint64_t whole = group->kind == KIND_PACED || group->kind == KIND_PINNED_PACED ? mode->paced_slice
-                     : group->kind & KIND_SINGLE                                 ? mode->slice
-                                                                                 : mode->many_slice;
-    struct slice_plan plan = {.size = size, .batch_time = whole * 6 / 10, .single_time = whole * 4 / 10};
-    if (whole == mode->paced_slice && !(group->kind & KIND_SINGLE) && group->servers * group->clients == 1)
-        plan = (struct slice_plan){.size = size, .single_time = whole, .pace = 1000};
-    return plan;
+    if (group->kind & (KIND_PACED | KIND_PINNED_PACED))
+        return (struct slice_plan){.size = size, .single_time = mode->paced_slice, .pace = 1000};
+    if (is_many(group))
+        return (struct slice_plan){
+            .size = size, .batch_time = mode->many_slice / 2, .single_time = mode->many_slice / 2, .most = MANY_BATCH_MOST};
+    return (struct slice_plan){.size = size, .batch_time = mode->slice * 6 / 10, .single_time = mode->slice * 4 / 10};
+}
+
+/* Until a slice allocates nothing: what a JVM has not yet compiled may allocate, and so does the making of classes. */
+static void warm_until_quiet(struct session *s, const struct slice_plan *plan)
+{
+    for (int i = 0; i < WARM_ATTEMPTS && s->alive && slice.allocated; i++)
+        session_run(s, plan, &slice);
 }
 
 static void warm(struct session *s, size_t size, bool first)
@@ -170,9 +194,16 @@ static void warm(struct session *s, size_t size, bool first)
     bool java = s->entry->server.language == LANGUAGE_JAVA || s->entry->client.language == LANGUAGE_JAVA;
     struct slice_plan plan = {.size = size};
     uint64_t time = first ? (java ? mode->warm_first_java : mode->warm_first_c) : java ? mode->warm_java : mode->warm_c;
-    plan.batch_time = time / 2;
-    plan.single_time = time / 2;
+    plan.batch_time = plan.single_time = time / 2;
     session_run(s, &plan, &slice);
+    plan.batch_time = plan.single_time = mode->warm_java / 2;
+    warm_until_quiet(s, &plan);
+    if (!java || !first || !s->alive)
+        return;
+    /* What tells a Java thread of its sleep gets its last classes, 64 KB each, after some 130 sleeps. */
+    plan = (struct slice_plan){.size = size, .single_time = 40 * MILLISECOND, .pace = 100};
+    session_run(s, &plan, &slice);
+    warm_until_quiet(s, &plan);
 }
 
 static void take_slice(int group, int size, struct session *s)
@@ -204,7 +235,7 @@ static void run_case(int group, int size, struct session *sessions, int count, b
         if (!sessions[i].alive)
             note_failure(group, size, (int)(entry - plan_entries), sessions[i].failure);
     }
-    for (int round = 0; round < mode->rounds; round++)
+    for (int round = 0; round < rounds_of(&plan_groups[group]); round++)
         for (int k = 0; k < count; k++) {
             int i = (k + round) % count;
             if (takes[i] && sessions[i].alive)
@@ -261,7 +292,7 @@ static void run_group(int g)
     if (!count)
         return;
     printf("\n[%.0f s] %s: %d contenders, %d rounds\n", (double)(clock_now() - began) / 1e9, group->label, count,
-           mode->rounds);
+           rounds_of(group));
     fflush(stdout);
     bool first = true;
     for (int size = 0; size < PLAN_SIZES; size++) {

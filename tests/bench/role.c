@@ -4,11 +4,13 @@
  *   role list                                      the contenders that were compiled in, one a line
  *   role server NAME ENDPOINT CLIENTS              says "ready ADDRESS" and serves until it is killed
  *   role client NAME ADDRESS INDEX                 says "ready" and then obeys lines:
- *       run SIZE START BATCH_END SINGLE_END PACE   one slice; answers one "done" line (docs/benchmark.md)
+ *       run SIZE START BATCH_END SINGLE_END PACE MOST
+ *                                              one slice; answers one "done" line (docs/benchmark.md)
  *
  * The Java roles speak the same lines, so either language can stand on either side. Times are absolute nanoseconds of
  * CLOCK_MONOTONIC. Until BATCH_END calls are timed in batches, then one by one until SINGLE_END; with a PACE (in
- * microseconds) there is one call each PACE to 2 x PACE and only single times.
+ * microseconds) there is one call each PACE to 2 x PACE and only single times. A batch is as many calls as take about 0.1 ms,
+ * and never more than MOST.
  */
 #define _GNU_SOURCE
 #include "support/clock.h"
@@ -21,8 +23,6 @@
 #include <sys/mman.h>
 #include <time.h>
 
-/* A batch is as many calls as take about 0.1 ms, and never more than this. */
-#define BATCH_MOST 1000
 #define BATCH_TIME UINT64_C(100000)
 
 struct client_run {
@@ -33,6 +33,8 @@ struct client_run {
     uint64_t wrong;   /* calls that failed their check */
     uint64_t checked; /* bytes compared one by one */
     unsigned batch;   /* calls */
+    unsigned most;    /* of them, in one batch */
+    uint64_t longest_batch;
     uint64_t random;
     struct histogram batches; /* tenths of a nanosecond per call */
     struct histogram singles; /* nanoseconds */
@@ -96,6 +98,7 @@ static int check_whole(struct client_run *run)
 static int run_batches(struct client_run *run, uint64_t end, uint64_t *calls)
 {
     uint64_t before = clock_now();
+    run->longest_batch = 0;
     while (before < end) {
         unsigned n = run->batch;
         for (unsigned i = 0; i < n; i++) {
@@ -105,11 +108,11 @@ static int run_batches(struct client_run *run, uint64_t end, uint64_t *calls)
         }
         uint64_t after = clock_now(), took = after - before;
         histogram_record(&run->batches, took * 10 / n);
-        if (took > run->singles.max)
-            run->singles.max = took; /* an upper bound for the longest wait inside */
         *calls += n;
-        if (took < BATCH_TIME / 2 && n < BATCH_MOST)
-            run->batch = 2 * n < BATCH_MOST ? 2 * n : BATCH_MOST;
+        if (took > run->longest_batch)
+            run->longest_batch = took;
+        if (took < BATCH_TIME / 2 && n < run->most)
+            run->batch = 2 * n < run->most ? 2 * n : run->most;
         else if (took > 2 * BATCH_TIME && n > 1)
             run->batch = n / 2;
         before = after;
@@ -150,7 +153,7 @@ static void print_histogram(const char *name, const struct histogram *h)
     }
 }
 
-static int run_slice(struct client_run *run, const uint64_t t[4])
+static int run_slice(struct client_run *run, const uint64_t t[5])
 {
     uint64_t calls = 0, start = t[0], pace = t[3] * 1000;
     run->wrong = run->checked = 0;
@@ -166,11 +169,12 @@ static int run_slice(struct client_run *run, const uint64_t t[4])
     if (!error)
         error = run_singles(run, t[2], pace);
     cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    uint64_t longest = run->singles.max;
     if (!error)
         error = check_whole(run);
     if (error)
         return error;
+    /* Only who came to no single call has nothing better than a batch to tell. */
+    uint64_t longest = run->singles.count ? run->singles.max : run->longest_batch;
     printf("done calls=%" PRIu64 " span=%" PRIu64 " cpu=%" PRIu64 " longest=%" PRIu64 " checked=%" PRIu64
            " wrong=%" PRIu64 " allocated=0",
            calls, span, cpu, longest, run->checked, run->wrong);
@@ -198,10 +202,13 @@ static int client(const struct contender *contender, const char *address, int in
     fflush(stdout);
     char line[256];
     while (fgets(line, sizeof line, stdin)) {
-        uint64_t t[4], size;
-        if (sscanf(line, "run %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &size, &t[0], &t[1], &t[2],
-                   &t[3]) != 5 || size < 8 || size > BENCH_LARGEST)
+        uint64_t t[5], size;
+        if (sscanf(line, "run %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &size, &t[0], &t[1],
+                   &t[2], &t[3], &t[4]) != 6 || size < 8 || size > BENCH_LARGEST || !t[4])
             return fail("not understood", -EINVAL);
+        run.most = (unsigned)t[4];
+        if (run.batch > run.most)
+            run.batch = run.most;
         if (run.size != size) {
             run.size = size;
             run.batch = 1;

@@ -8,9 +8,12 @@ extern const struct contender contender_cacheline, contender_copy, contender_fut
 extern const struct contender contender_qnx __attribute__((weak));
 extern const struct contender contender_mm __attribute__((weak));
 extern const struct contender contender_sendmsg __attribute__((weak));
+extern const struct contender contender_l4 __attribute__((weak));
+extern const struct contender contender_fluke __attribute__((weak));
+extern const struct contender contender_fluke_turns __attribute__((weak));
 
 const struct contender *const bench_contenders[] = {
     &contender_cacheline, &contender_copy, &contender_futex, &contender_seqpacket, &contender_qnx,
-    &contender_mm, &contender_sendmsg,
+    &contender_mm, &contender_sendmsg, &contender_l4, &contender_fluke, &contender_fluke_turns,
 };
 const int bench_contender_count = sizeof bench_contenders / sizeof *bench_contenders;

@@ -91,6 +91,8 @@ static void one_round(FILE *file, const struct round *round)
     fprintf(file, ", ");
     number(file, "fairness", round->fairness, 4);
     fprintf(file, ", \"longest_ns\": %.0f, ", round->longest);
+    number(file, "heap_bytes_per_call", round->heap, 4);
+    fprintf(file, ", ");
     number(file, "cache_line_ns", round->probe, 1);
     fprintf(file, ", \"disturbed\": %s}", round->disturbed ? "true" : "false");
 }
@@ -119,9 +121,9 @@ static void one_result(FILE *file, int group, int size, int entry, const struct 
     fprintf(file, ", ");
     number(file, "worst_fairness", results_least(r, FIELD_FAIRNESS), 4);
     fprintf(file, ", ");
-    number(file, "heap_bytes_per_call", r->calls ? results_allocated_per_call(r) : RESULTS_NONE, 4);
-    fprintf(file, ", \"checked_bytes\": %llu, \"wrong\": %llu,\n     \"rounds\": [", (unsigned long long)r->checked,
-            (unsigned long long)r->wrong);
+    number(file, "heap_bytes_per_call", results_median(r, FIELD_HEAP), 4);
+    fprintf(file, ", \"heap_bytes\": %llu, \"checked_bytes\": %llu, \"wrong\": %llu,\n     \"rounds\": [",
+            (unsigned long long)r->allocated, (unsigned long long)r->checked, (unsigned long long)r->wrong);
     for (int i = 0; i < r->rounds; i++) {
         fprintf(file, "%s", i ? ", " : "");
         one_round(file, &r->round[i]);

@@ -8,7 +8,8 @@
 
 const size_t plan_sizes[PLAN_SIZES] = {8, 64, 4096, 65536, 1048576};
 
-enum { SMALL = 1, SMALL_AND_PAGE = 1 | 4, ALL_SIZES = 31, LARGEST = BENCH_LARGEST, PACKET = 65536 };
+enum { SMALL = 1, SMALL_AND_PAGE = 1 | 4, ALL_SIZES = 31, ALL_BUT_LINE = 29 }; /* bits into plan_sizes */
+enum { PAGE = 4096, PACKET = 65536, LARGEST = BENCH_LARGEST };
 
 const struct entry plan_entries[] = {
     {"cacheline", "cache line (the limit)", C("cacheline"), C("cacheline"), KIND_TWO, 0, 8, 8, true, true},
@@ -25,6 +26,14 @@ const struct entry plan_entries[] = {
     {"mm-raw", "sendmsg and recvmsg", C("sendmsg"), C("sendmsg"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
     {"mm-c-c", "ours C-C, mmlib", C("mm"), C("mm"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
     {"mm-java-java", "ours Java-Java, mmlib", JAVA("mm"), JAVA("mm"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
+    {"l4-c-c", "ours C-C, L4", C("l4"), C("l4"), KIND_SINGLE, 0, 8, LARGEST, true, false},
+    {"l4-java-java", "ours Java-Java, L4", JAVA("l4"), JAVA("l4"), KIND_TWO, KIND_SINGLE, 8, LARGEST, true, false},
+    {"fluke-c-c", "ours C-C, Fluke", C("fluke"), C("fluke"), KIND_SINGLE, 0, 8, LARGEST, true, false},
+    {"fluke-java-java", "ours Java-Java, Fluke", JAVA("fluke"), JAVA("fluke"), KIND_TWO, KIND_SINGLE, 8, LARGEST, true,
+     false},
+    {"fluke-turns-c-c", "ours C-C, Fluke turns", C("fluke-turns"), C("fluke-turns"), KIND_SINGLE, 0, 8, PAGE, true, false},
+    {"fluke-turns-java-java", "ours Java-Java, Fluke turns", JAVA("fluke-turns"), JAVA("fluke-turns"), 0, KIND_SINGLE,
+     8, PAGE, true, false},
     {"jdk", "JDK Unix SocketChannel", JAVA("jdk"), JAVA("jdk"), KIND_SINGLE | KIND_PACED, KIND_CLIENTS, 8, LARGEST,
      false, false},
     {"aeron", "Aeron IPC", JAVA("aeron"), JAVA("aeron"), KIND_SINGLE, 0, 8, LARGEST, true, true},
@@ -33,8 +42,8 @@ const int plan_entry_count = sizeof plan_entries / sizeof *plan_entries;
 
 const struct group plan_groups[] = {
     {"two", "1 client, two CPUs", KIND_TWO, PLACE_TWO, 1, 1, ALL_SIZES, ALL_SIZES, false, false},
-    {"one", "1 client, one CPU", KIND_ONE, PLACE_ONE, 1, 1, ALL_SIZES, ALL_SIZES, false, false},
-    {"unpinned", "1 client, unpinned", KIND_UNPINNED, PLACE_UNPINNED, 1, 1, ALL_SIZES, ALL_SIZES, false, true},
+    {"one", "1 client, one CPU", KIND_ONE, PLACE_ONE, 1, 1, ALL_BUT_LINE, ALL_SIZES, false, false},
+    {"unpinned", "1 client, unpinned", KIND_UNPINNED, PLACE_UNPINNED, 1, 1, ALL_BUT_LINE, ALL_SIZES, false, true},
     {"clients-2", "2 clients, 1 server, on two CPUs", KIND_CLIENTS, PLACE_BOTH, 1, 2, SMALL, SMALL_AND_PAGE, false,
      false},
     {"clients-4", "4 clients, 1 server, on two CPUs", KIND_CLIENTS, PLACE_BOTH, 1, 4, SMALL, SMALL_AND_PAGE, false,

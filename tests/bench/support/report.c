@@ -45,7 +45,7 @@ static void row(const struct entry *entry, const struct group *group, const stru
     if (results_median(r, FIELD_AGAINST_PROBE) >= 0 && results_median(r, FIELD_BATCH) < 1e4)
         snprintf(against, sizeof against, "%.2f", results_median(r, FIELD_AGAINST_PROBE));
     if (entry->client.language == LANGUAGE_JAVA || entry->server.language == LANGUAGE_JAVA)
-        snprintf(heap, sizeof heap, "%.2f B", results_allocated_per_call(r));
+        snprintf(heap, sizeof heap, "%.2f B", results_median(r, FIELD_HEAP));
     printf("  %-27s %8s %7s %8s %8s %8s %8s %8s %9s %5s %7s\n", entry->label, time_text(t[0], batches), against,
            time_text(t[1], results_quantile(&r->singles, 0.5)), time_text(t[2], results_quantile(&r->singles, 0.99)),
            time_text(t[3], results_quantile(&r->singles, 0.999)),

@@ -61,9 +61,7 @@ void results_add(struct result *r, const struct slice *slice, double probe, bool
     r->server_cpu += slice->server_cpu;
     r->checked += slice->checked;
     r->wrong += slice->wrong;
-    r->client_allocated += slice->client_allocated;
-    r->client_batch_calls += slice->client_batch_calls;
-    r->server_allocated += slice->server_allocated;
+    r->allocated += slice->allocated;
     if (slice->longest > r->longest)
         r->longest = slice->longest;
     if (r->rounds < RESULTS_ROUNDS)
@@ -73,6 +71,7 @@ void results_add(struct result *r, const struct slice *slice, double probe, bool
             .rate = slice->rate,
             .fairness = slice->fairness,
             .longest = (double)slice->longest,
+            .heap = slice->calls ? (double)slice->allocated / (double)slice->calls : RESULTS_NONE,
             .probe = probe,
             .disturbed = disturbed,
         };
@@ -91,6 +90,8 @@ static double field_of(const struct round *round, enum field field)
         return round->fairness;
     case FIELD_LONGEST:
         return round->longest;
+    case FIELD_HEAP:
+        return round->heap;
     case FIELD_PROBE:
         return round->probe;
     case FIELD_AGAINST_PROBE:
@@ -151,10 +152,4 @@ double results_least(const struct result *r, enum field field)
 double results_cpu_per_call(const struct result *r)
 {
     return r->calls ? (double)(r->client_cpu + r->server_cpu) / (double)r->calls : RESULTS_NONE;
-}
-
-double results_allocated_per_call(const struct result *r)
-{
-    double sum = r->calls ? (double)r->server_allocated / (double)r->calls : 0;
-    return sum + (r->client_batch_calls ? (double)r->client_allocated / (double)r->client_batch_calls : 0);
 }

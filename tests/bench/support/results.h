@@ -17,6 +17,7 @@
 struct round {
     double batch; /* median of batches, nanoseconds per call; of single calls where there are no batches */
     double single, rate, fairness, longest;
+    double heap; /* bytes per call */
     bool disturbed; /* spinners that had no CPU of their own: no measure for anything else */
     double probe; /* cache line there and back just before and after, nanoseconds */
 };
@@ -28,7 +29,7 @@ struct result {
     struct round round[RESULTS_ROUNDS];
     struct histogram batches, singles; /* as in struct slice */
     uint64_t calls, client_cpu, server_cpu, longest, checked, wrong;
-    uint64_t client_allocated, client_batch_calls, server_allocated;
+    uint64_t allocated;
 };
 
 struct idle {
@@ -36,7 +37,16 @@ struct idle {
     double server, client; /* CPU, microseconds per second */
 };
 
-enum field { FIELD_BATCH, FIELD_SINGLE, FIELD_RATE, FIELD_FAIRNESS, FIELD_LONGEST, FIELD_PROBE, FIELD_AGAINST_PROBE };
+enum field {
+    FIELD_BATCH,
+    FIELD_SINGLE,
+    FIELD_RATE,
+    FIELD_FAIRNESS,
+    FIELD_LONGEST,
+    FIELD_HEAP,
+    FIELD_PROBE,
+    FIELD_AGAINST_PROBE,
+};
 
 /* Made on first use; NULL only when there is no memory. */
 struct result *results_of(int group, int size, int entry);
@@ -57,7 +67,6 @@ double results_median(const struct result *r, enum field field);
 double results_ratio(const struct result *a, const struct result *b, enum field field);
 double results_least(const struct result *r, enum field field);
 double results_cpu_per_call(const struct result *r); /* nanoseconds, both processes */
-double results_allocated_per_call(const struct result *r); /* bytes of Java heap, both processes */
 
 struct idle *results_idle(int entry);
 

@@ -27,20 +27,21 @@ __attribute__((format(printf, 2, 3))) static int failed(struct session *s, const
     return -1;
 }
 
-/* A role that does not answer: what it, or a server behind it, has said or suffered last. */
+/* A role that does not answer as it should: how a server behind it, or it itself, has ended, and what it has said last. */
 static int silent(struct session *s, struct process *p, const char *line)
 {
-    for (int i = -1; i < s->group->servers; i++) {
-        struct process *suspect = i < 0 ? p : &s->servers[i];
-        if (!line || strncmp(line, "fail", 4))
-            line = process_line(suspect, 0);
-        if (line && !strncmp(line, "fail", 4))
-            return failed(s, "%s", line);
-        const char *fate = process_fate(suspect);
-        if (fate)
-            return failed(s, "a %s %s", i < 0 ? "role" : "server", fate);
+    char said[160] = "";
+    if (!line || strncmp(line, "fail", 4))
+        line = process_line(p, 0);
+    if (line && !strncmp(line, "fail", 4))
+        snprintf(said, sizeof said, "%s", line);
+    for (int i = 0; i < s->group->servers; i++) {
+        const char *fate = process_fate(&s->servers[i]);
+        if (fate && p != &s->servers[i])
+            return failed(s, "a server %s; %s", fate, said);
     }
-    return failed(s, "no answer in time");
+    const char *fate = process_fate(p);
+    return failed(s, "%s%s%s", said, fate ? "; it " : said[0] ? "" : "no answer in time", fate ? fate : "");
 }
 
 static int start(struct session *s, struct process *p, bool is_server, const char *third, int fourth)
@@ -155,82 +156,71 @@ static uint64_t server_cpu(const struct session *s)
 static int say_run(struct session *s, const struct slice_plan *plan, uint64_t start_time)
 {
     char line[200];
-    snprintf(line, sizeof line, "run %zu %" PRIu64 " %" PRIu64 " %" PRIu64 " %u\n", plan->size, start_time,
-             start_time + plan->batch_time, start_time + plan->batch_time + plan->single_time, plan->pace);
+    snprintf(line, sizeof line, "run %zu %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u\n", plan->size, start_time,
+             start_time + plan->batch_time, start_time + plan->batch_time + plan->single_time, plan->pace,
+             plan->most ? plan->most : SESSION_BATCH_MOST);
     for (int i = 0; i < s->client_count; i++)
         if (process_say(&s->clients[i], line))
             return silent(s, &s->clients[i], NULL);
     return 0;
 }
 
-static void take(struct slice *slice, const char *line, double *slowest)
+static void take(struct slice *slice, const char *line, uint64_t *fewest)
 {
     uint64_t calls = number_of(line, " calls="), span = number_of(line, " span=");
     uint64_t longest = number_of(line, " longest=");
-    double rate = span ? (double)calls * 1e9 / (double)span : 0;
     uint64_t singles_before = slice->singles.count;
     add_counts(&slice->batches, line, " batches=");
     add_counts(&slice->singles, line, " singles=");
-    slice->calls += calls + slice->singles.count - singles_before;
-    slice->client_batch_calls += calls;
-    slice->rate += rate;
+    slice->rate += span ? (double)calls * 1e9 / (double)span : 0;
+    calls += slice->singles.count - singles_before;
+    slice->calls += calls;
     slice->client_cpu += number_of(line, " cpu=");
-    slice->client_allocated += number_of(line, " allocated=");
+    slice->allocated += number_of(line, " allocated=");
     slice->checked += number_of(line, " checked=");
     slice->wrong += number_of(line, " wrong=");
     if (longest > slice->longest)
         slice->longest = longest;
     if (span > slice->span)
         slice->span = span;
-    if (*slowest < 0 || rate < *slowest)
-        *slowest = rate;
-}
-
-/* Which part of a time its servers really ran. Exactly that time: before it they may well wait for a CPU. */
-static double busy_share(const struct session *s, uint64_t from, uint64_t to)
-{
-    clock_sleep_until(from);
-    uint64_t cpu = server_cpu(s), before = clock_now();
-    clock_sleep_until(to);
-    uint64_t spent = server_cpu(s) - cpu;
-    return (double)spent / (double)(clock_now() - before) / s->group->servers;
+    if (calls < *fewest)
+        *fewest = calls;
 }
 
 int session_run(struct session *s, const struct slice_plan *plan, struct slice *slice)
 {
     *slice = (struct slice){.spin_share = 1};
+    /* The kernel brings a running process's clock up to date only once a tick: it is read while who spins stands still. */
+    uint64_t cpu = server_cpu(s), began = clock_now(), allocated_before, allocated_after;
     hold(s, false);
-    uint64_t allocated_before, allocated_after;
     if (server_allocated(s, &allocated_before))
         return -1;
-    uint64_t cpu = server_cpu(s);
     uint64_t start_time = clock_now() + 2 * MILLISECOND + (uint64_t)s->client_count * MILLISECOND / 2;
     uint64_t deadline = start_time + plan->batch_time + plan->single_time + ANSWER_TIME;
-    double slowest = -1;
+    uint64_t fewest = UINT64_MAX;
     if (say_run(s, plan, start_time))
         return -1;
-    if (s->entry->held)
-        slice->spin_share = busy_share(s, start_time, start_time + plan->batch_time);
     for (int i = 0; i < s->client_count; i++) {
         char *line = process_line(&s->clients[i], deadline);
         if (!line || strncmp(line, "done ", 5))
             return silent(s, &s->clients[i], line);
-        take(slice, line, &slowest);
+        take(slice, line, &fewest);
     }
-    slice->server_cpu = server_cpu(s) - cpu;
     if (server_allocated(s, &allocated_after))
         return -1;
-    slice->server_allocated = allocated_after - allocated_before;
+    slice->allocated += allocated_after - allocated_before;
+    hold(s, true);
+    slice->server_cpu = server_cpu(s) - cpu;
     if (s->entry->held) {
+        slice->spin_share = (double)slice->server_cpu / (double)(clock_now() - began) / s->group->servers;
         uint64_t planned = plan->batch_time + plan->single_time; /* a last long batch may overrun it */
         double time = (double)(slice->span > planned ? slice->span : planned) * s->client_count;
         double client_share = time > 0 ? (double)slice->client_cpu / time : 0;
         slice->spin_share = client_share < slice->spin_share ? client_share : slice->spin_share;
     }
-    slice->fairness = slice->rate > 0 ? slowest * s->client_count / slice->rate : 0;
+    slice->fairness = slice->calls ? (double)fewest * s->client_count / (double)slice->calls : 0;
     if (!plan->batch_time) /* neither is to be had of paced calls */
         slice->rate = slice->fairness = -1;
-    hold(s, true);
     return slice->wrong ? failed(s, "%" PRIu64 " replies were wrong", slice->wrong) : 0;
 }
 
@@ -240,9 +230,8 @@ int session_idle(struct session *s, uint64_t time, double *server, double *clien
     static struct slice ignored;
     if (session_run(s, &plan, &ignored))
         return -1;
-    /* A JVM goes on compiling for a while after a burst of calls. */
-    if (s->entry->server.language == LANGUAGE_JAVA)
-        clock_sleep_until(clock_now() + 300 * MILLISECOND);
+    /* Until all sleep, so that their clocks stand right; a JVM goes on compiling for a while after a burst of calls. */
+    clock_sleep_until(clock_now() + (s->entry->server.language == LANGUAGE_JAVA ? 300 : 10) * MILLISECOND);
     uint64_t cpu = server_cpu(s), before = clock_now();
     clock_sleep_until(before + time);
     *server = (double)(server_cpu(s) - cpu) * 1e6 / (double)(clock_now() - before);

@@ -22,24 +22,27 @@ struct session {
     char failure[256]; /* why it is not alive, when that is a failure */
 };
 
-/* How one slice is spent; all in nanoseconds but the pace. */
+/* How one slice is spent; times in nanoseconds. */
 struct slice_plan {
     size_t size;
     uint64_t batch_time, single_time;
     unsigned pace; /* microseconds; 0: call after call */
+    unsigned most; /* calls of a batch; 0: SESSION_BATCH_MOST */
 };
+
+#define SESSION_BATCH_MOST 1000
 
 /* What one slice showed. Times in nanoseconds, allocation in bytes of Java heap. */
 struct slice {
     uint64_t calls; /* all that were made */
     double rate;    /* calls per second of all clients in the batch part; negative when there is none */
-    double fairness; /* the slowest client's rate / the mean; likewise */
+    double fairness; /* all calls of the client with the fewest / the mean of all clients; negative of paced calls */
     uint64_t longest, checked, wrong;
     uint64_t span; /* of the longest batch part of a client */
-    /* The smaller part of the batch part that server and client were on a CPU; 1 where nobody spins without end. */
+    /* What part of its time the server had a CPU, or the client if that is less; 1 where nobody spins without end. */
     double spin_share;
     uint64_t client_cpu, server_cpu;
-    uint64_t client_allocated, client_batch_calls, server_allocated;
+    uint64_t allocated; /* by the threads of both sides */
     struct histogram batches, singles; /* tenths of a nanosecond; nanoseconds */
 };
 

@@ -98,8 +98,8 @@ static void java(struct judging *j)
         snprintf(what, sizeof what, "Java-Java / C-C: %s", cases[i].name);
         add(j, what, ratio(cases[i].group, cases[i].size, "ours-java-java", "ours-c-c", FIELD_BATCH), false, 1.4, NO_AIM,
             "");
-        if (r && r->calls && strcmp(cases[i].group, "paced") && results_allocated_per_call(r) > heap)
-            heap = results_allocated_per_call(r);
+        if (results_median(r, FIELD_HEAP) > heap)
+            heap = results_median(r, FIELD_HEAP);
     }
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (!strcmp(cases[i].group, "paced"))
@@ -140,10 +140,35 @@ static void mmlib(struct judging *j)
         snprintf(what, sizeof what, "mmlib Java-Java / sendmsg: %s, one CPU", cases[i].name);
         add(j, what, ratio("one", cases[i].size, "mm-java-java", "mm-raw", FIELD_BATCH), false, 1.15, NO_AIM, "");
     }
-    /* Not in the first case, in which the JVM compiles. */
-    const struct result *r = find("one", KIB4, "mm-java-java");
-    add(j, "mmlib Java-Java: Java heap per call", r && r->calls ? results_allocated_per_call(r) : RESULTS_NONE, false,
-        0.005, NO_AIM, " B");
+    add(j, "mmlib Java-Java: Java heap per call", results_median(find("one", B8, "mm-java-java"), FIELD_HEAP), false, 0.005,
+        NO_AIM, " B");
+}
+
+/* The other gates against the QNX gate in the same language, and what they take of the Java heap. */
+static void gates(struct judging *j)
+{
+    static const struct {
+        const char *name, *entry;
+        double bound;
+    } gates[] = {{"L4", "l4", 1.1}, {"Fluke, connections", "fluke", 1.3}, {"Fluke, reversals", "fluke-turns", 1.1}};
+    static const char *const languages[][3] = {{"C-C", "c-c", "ours-c-c"}, {"Java-Java", "java-java", "ours-java-java"}};
+    static const char *const groups[][2] = {{"two", "two CPUs"}, {"one", "one CPU"}, {"unpinned", "unpinned"}};
+    char what[96], entry[32];
+    for (unsigned g = 0; g < sizeof gates / sizeof *gates; g++)
+        for (int l = 0; l < 2; l++) {
+            double heap = -1;
+            snprintf(entry, sizeof entry, "%s-%s", gates[g].entry, languages[l][1]);
+            for (int i = 0; i < 3; i++) {
+                snprintf(what, sizeof what, "%s %s / QNX gate: 8 B, %s", gates[g].name, languages[l][0], groups[i][1]);
+                add(j, what, ratio(groups[i][0], B8, entry, languages[l][2], FIELD_BATCH), false, gates[g].bound, NO_AIM, "");
+                double used = results_median(find(groups[i][0], B8, entry), FIELD_HEAP);
+                heap = used > heap ? used : heap;
+            }
+            if (l == 1) {
+                snprintf(what, sizeof what, "%s Java-Java: Java heap per call, the worst of these", gates[g].name);
+                add(j, what, heap, false, 0.005, NO_AIM, " B");
+            }
+        }
 }
 
 int targets_judge(struct target targets[TARGETS_MOST])
@@ -153,6 +178,7 @@ int targets_judge(struct target targets[TARGETS_MOST])
     many(&j);
     java(&j);
     mmlib(&j);
+    gates(&j);
     idle(&j);
     return j.count;
 }

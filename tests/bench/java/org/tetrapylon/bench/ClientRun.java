@@ -12,13 +12,11 @@ import org.HdrHistogram.HistogramIterationValue;
 
 /**
  * The calling side's loops: batches of calls, then calls one by one, as role.c has them. Owns the histograms. Used by one
- * thread; nothing in the loops allocates.
+ * thread; nothing in the loops allocates, so that what they are seen to allocate is the contender's.
  */
 final class ClientRun {
 
-    /** A batch is as many calls as take about 0.1 ms, and never more than this. */
-    private static final int BATCH_MOST = 1000;
-
+    /** A batch is as many calls as take about this long. */
     private static final long BATCH_NANOS = 100_000;
     private static final long HIGHEST = 1_000_000_000_000L;
 
@@ -35,9 +33,11 @@ final class ClientRun {
 
     private int size;
     private int batch = 1;
+    private int most;
     private long word;
     private long wrong;
     private long checked;
+    private long longestBatch;
     private long longest;
 
     ClientRun(Contender.Client client, MemorySegment request, MemorySegment reply, int index) {
@@ -47,14 +47,16 @@ final class ClientRun {
         this.random = new SplittableRandom(index);
     }
 
-    /** One slice; times are those of {@link System#nanoTime}. Returns the line that reports it. */
-    String slice(int size, long start, long batchEnd, long singleEnd, long pace) throws Exception {
+    /** One slice; times are those of {@link System#nanoTime}, no batch has more than most calls. Returns the line that reports it. */
+    String slice(int size, long start, long batchEnd, long singleEnd, long pace, int most) throws Exception {
+        this.most = most;
+        batch = Math.min(batch, most);
         if (size != this.size) {
             this.size = size;
             batch = 1;
             word = (word & -Message.STEP) | size;
         }
-        wrong = checked = longest = 0;
+        wrong = checked = longest = longestBatch = 0;
         batches.reset();
         singles.reset();
         checkWhole();
@@ -65,11 +67,14 @@ final class ClientRun {
         long cpu = ProcessClock.cpuNanos();
         long allocated = threads.getCurrentThreadAllocatedBytes();
         long calls = runBatches(batchEnd);
-        allocated = threads.getCurrentThreadAllocatedBytes() - allocated;
         long span = System.nanoTime() - start;
         runSingles(singleEnd, pace);
+        allocated = threads.getCurrentThreadAllocatedBytes() - allocated;
         cpu = ProcessClock.cpuNanos() - cpu;
         checkWhole();
+        if (singles.getTotalCount() == 0) { // nothing better to tell
+            longest = longestBatch;
+        }
         StringBuilder line = new StringBuilder(16384);
         line.append("done calls=").append(calls).append(" span=").append(span).append(" cpu=").append(cpu)
                 .append(" longest=").append(longest).append(" checked=").append(checked).append(" wrong=").append(wrong)
@@ -116,10 +121,10 @@ final class ClientRun {
             long after = System.nanoTime();
             long took = after - before;
             batches.recordValue(Math.min(took * 10 / n, HIGHEST));
-            longest = Math.max(longest, took);
             calls += n;
-            if (took < BATCH_NANOS / 2 && n < BATCH_MOST) {
-                batch = Math.min(2 * n, BATCH_MOST);
+            longestBatch = Math.max(longestBatch, took);
+            if (took < BATCH_NANOS / 2 && n < most) {
+                batch = Math.min(2 * n, most);
             } else if (took > 2 * BATCH_NANOS && n > 1) {
                 batch = n / 2;
             }

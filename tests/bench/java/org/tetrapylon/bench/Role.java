@@ -26,7 +26,8 @@ public final class Role {
     /** By name. A class that was not compiled, because what it needs is absent, is not listed. */
     private static final Map<String, String> CONTENDERS =
             new TreeMap<>(Map.of("jdk", "JdkContender", "aeron", "AeronContender", "qnx", "QnxContender",
-                    "mm", "MmContender"));
+                    "mm", "MmContender", "l4", "L4Contender", "fluke", "FlukeContender",
+                    "fluke-turns", "FlukeTurnsContender"));
 
     private static final PrintStream OUT = System.out;
 
@@ -102,11 +103,11 @@ public final class Role {
         say("ready");
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.split(" ");
-            if (words.length != 6 || !words[0].equals("run")) {
+            if (words.length != 7 || !words[0].equals("run")) {
                 throw new IllegalArgumentException("not understood: " + line);
             }
             say(run.slice(Integer.parseInt(words[1]), Long.parseLong(words[2]), Long.parseLong(words[3]),
-                    Long.parseLong(words[4]), 1000 * Long.parseLong(words[5])));
+                    Long.parseLong(words[4]), 1000 * Long.parseLong(words[5]), Integer.parseInt(words[6])));
         }
         Runtime.getRuntime().halt(0);
     }

@@ -1,0 +1,131 @@
+/*
+ * Ours, by the L4 face: l4_ipc_call on one side, l4_ipc_reply_and_wait on the other. A call of 8 B travels in registers
+ * alone, one of 64 B as words in memory, longer ones as one indirect string. The address is the server thread's id, so that
+ * either language can stand on either side. Compiled only where the library is.
+ */
+#include "contender.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <l4/sys/ipc.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define WORDS 8 /* beyond these a message is a string */
+#define IN_REGISTERS (2 * sizeof(l4_umword_t))
+
+struct message {
+    l4_fpage_t fpage;
+    l4_msgdope_t size_dope, send_dope;
+    l4_umword_t word[WORDS]; /* the first two travel in registers */
+    l4_strdope_t string;
+};
+
+static void prepare(struct message *message)
+{
+    *message = (struct message){.size_dope = L4_IPC_DOPE(WORDS, 1)};
+}
+
+static int failed(int error)
+{
+    fprintf(stderr, "l4: IPC error %#x\n", (unsigned)error);
+    return -EPROTO;
+}
+
+static int l4_open(struct bench_server *server, char *address, size_t room)
+{
+    (void)server;
+    l4_threadid_t self = l4_myself();
+    if (l4_is_invalid_id(self))
+        return -EAGAIN;
+    snprintf(address, room, "%" PRIx64, self.raw);
+    return 0;
+}
+
+/* What answers the message that was received: a descriptor, with its first words in `word`; NIL where it made no sense. */
+static const void *answer(struct bench_server *server, struct message *message, l4_umword_t word[2], l4_msgdope_t received)
+{
+    bool is_string = received.md.strings == 1, in_registers = !is_string && received.md.dwords == 2;
+    size_t came = is_string ? message->string.snd_size : received.md.dwords * sizeof *word;
+    size_t size = bench_answer(is_string ? server->message : (void *)word);
+    if (in_registers ? !size || size > IN_REGISTERS : size != came)
+        return L4_IPC_NIL_DESCRIPTOR;
+    message->send_dope = received;
+    return in_registers ? L4_IPC_SHORT_MSG : message;
+}
+
+static int l4_serve(struct bench_server *server)
+{
+    static struct message message;
+    l4_threadid_t client;
+    l4_umword_t word[2];
+    l4_msgdope_t result;
+    prepare(&message);
+    message.string.rcv_size = BENCH_LARGEST;
+    message.string.rcv_str = (l4_umword_t)server->message;
+    int error = l4_ipc_wait(&client, &message, &word[0], &word[1], L4_IPC_NEVER, &result);
+    for (;;) {
+        if (error && !result.md.snd_error)
+            return failed(error);
+        if (error) { /* that client has gone meanwhile; the others go on */
+            error = l4_ipc_wait(&client, &message, &word[0], &word[1], L4_IPC_NEVER, &result);
+            continue;
+        }
+        const void *reply = answer(server, &message, word, result);
+        if (reply == L4_IPC_NIL_DESCRIPTOR)
+            return -EBADMSG;
+        error = l4_ipc_reply_and_wait(client, reply, word[0], word[1], &client, &message, &word[0], &word[1],
+                                      L4_IPC_SEND_TIMEOUT_0, &result);
+    }
+}
+
+static struct {
+    l4_threadid_t server;
+    struct message out, in;
+} own; /* one client a process */
+
+static int l4_connect(struct bench_client *client, const char *address)
+{
+    if (sscanf(address, "%" SCNx64, &own.server.raw) != 1)
+        return -EINVAL;
+    prepare(&own.out);
+    prepare(&own.in);
+    own.out.string.snd_str = (l4_umword_t)client->request;
+    own.in.string.rcv_str = (l4_umword_t)client->reply;
+    return 0;
+}
+
+static int l4_call(struct bench_client *client, size_t size)
+{
+    char *request = client->request, *reply = client->reply;
+    l4_umword_t word[2] = {0};
+    l4_msgdope_t result;
+    if (size <= IN_REGISTERS) {
+        memcpy(word, request, size);
+        int error = l4_ipc_call(own.server, L4_IPC_SHORT_MSG, word[0], word[1], L4_IPC_SHORT_MSG, &word[0], &word[1],
+                                L4_IPC_NEVER, &result);
+        memcpy(reply, word, size);
+        return error ? failed(error) : 0;
+    }
+    bool is_string = size > sizeof own.out.word;
+    unsigned words = is_string ? 2 : (unsigned)(size / sizeof *word);
+    own.out.send_dope = L4_IPC_DOPE(words, is_string);
+    own.in.size_dope = L4_IPC_DOPE(WORDS, is_string);
+    own.out.string.snd_size = own.in.string.rcv_size = size;
+    if (!is_string) {
+        memcpy(word, request, sizeof word);
+        memcpy(&own.out.word[2], request + sizeof word, size - sizeof word);
+    }
+    int error = l4_ipc_call(own.server, &own.out, word[0], word[1], &own.in, &word[0], &word[1], L4_IPC_NEVER, &result);
+    if (error)
+        return failed(error);
+    if (result.md.dwords != words || result.md.strings != is_string || (is_string && own.in.string.snd_size != size))
+        return -EBADMSG;
+    if (!is_string) {
+        memcpy(reply, word, sizeof word);
+        memcpy(reply + sizeof word, &own.in.word[2], size - sizeof word);
+    }
+    return 0;
+}
+
+const struct contender contender_l4 = {"l4", l4_open, l4_serve, l4_connect, l4_call};
