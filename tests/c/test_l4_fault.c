@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -40,7 +41,7 @@ struct shared {
     struct course course;
     l4_threadid_t receiver, sender;
     pid_t receiver_tid, sender_tid;
-    _Atomic unsigned sender_in, receiver_in;
+    _Atomic unsigned sender_in, receiver_in, faulted;
 };
 
 /* Who has the missing pages provides them; whoever is to be cancelled is so by a thread of its own task. */
@@ -63,8 +64,15 @@ static bool asleep(pid_t thread)
     return name_end && name_end[1] == ' ' && name_end[2] == 'S';
 }
 
-/* Nothing tells from outside that a transfer waits for a page. But once both have slept for a while on end, it does: before that, one of them
- * had something to do. */
+/* Waits until somebody has touched one of the pages, which is when the transfer has come that far. */
+static void await_fault(int pages)
+{
+    struct uffd_msg fault;
+    CHECK_EQ(read(pages, &fault, sizeof fault), sizeof fault);
+}
+
+/* Nothing tells from outside that both wait for the page that was touched. But once both have slept for a while on end, they do: before that, one
+ * of them had something to do. */
 static void settle(const struct shared *it)
 {
     for (int quiet = 0; quiet < 15; quiet = asleep(it->sender_tid) && asleep(it->receiver_tid) ? quiet + 1 : 0)
@@ -77,6 +85,12 @@ static void *help(void *argument)
     struct shared *it = helper->shared;
     l4_await(&it->sender_in, 1);
     l4_await(&it->receiver_in, 1);
+    if (it->course.act == NOTHING) return NULL;
+    if (it->course.at_receiver == helper->at_receiver) {
+        await_fault(helper->pages.fd);
+        l4_count(&it->faulted);
+    }
+    l4_await(&it->faulted, 1);
     settle(it);
     if (it->course.act == PROVIDE && helper->pages.at && it->course.at_receiver == helper->at_receiver) l4_pages_provide(&helper->pages, SEED);
     if (it->course.act == (helper->at_receiver ? CANCEL_RECEIVER : CANCEL_SENDER))
@@ -221,6 +235,7 @@ struct stopping {
     struct tpy_thread *sender;
     l4_threadid_t id;
     struct shared *shared;
+    int pages;
 };
 
 static struct tpy_lane *lane_in_use(struct tpy_thread *thread)
@@ -235,6 +250,7 @@ static void *cancel_within_an_ask(void *argument)
     struct stopping *it = argument;
     l4_await(&it->shared->receiver_in, 1);
     l4_await(&it->shared->sender_in, 1);
+    await_fault(it->pages);
     settle(it->shared);
     CHECK_SYS(kill(it->shared->receiver_tid, SIGSTOP));
     /* One that was on its way may still be answered; one that lasts is not. */
@@ -260,7 +276,7 @@ CASE(a_cancel_within_an_ask_is_told_too)
     struct shared *it = l4_share(sizeof *it);
     struct l4_partner *partner = l4_start(false, receive_nothing, it);
     struct l4_pages pages = l4_pages_withheld(SIZE);
-    struct stopping stopping = {.id = l4_myself(), .sender = tpy_thread_self(), .shared = it};
+    struct stopping stopping = {.id = l4_myself(), .sender = tpy_thread_self(), .shared = it, .pages = pages.fd};
     buffer_t out = {.size_dope = L4_IPC_DOPE(2, 1), .send_dope = L4_IPC_DOPE(2, 1)};
     pthread_t thread;
     out.string[0] = (l4_strdope_t){.snd_size = SIZE, .snd_str = (l4_umword_t)pages.at};
