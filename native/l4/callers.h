@@ -35,11 +35,18 @@ void tpy_l4_callers_end(struct tpy_l4_callers *callers);
 bool tpy_l4_callers_put_aside(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller);
 bool tpy_l4_callers_search(struct tpy_l4_callers *callers, uint64_t id, struct tpy_l4_caller *caller);
 
-/* Enters a caller, in place of an older entry of the same id. False: no memory. */
-static inline bool tpy_l4_callers_put(struct tpy_l4_callers *callers, const struct tpy_l4_caller *caller)
+/* Enters a caller, in place of an older entry of the same id. False: no memory. Word by word, since a structure that was just filled is copied by
+ * wide loads, which wait for its words. */
+static inline bool tpy_l4_callers_put(struct tpy_l4_callers *callers, uint64_t id, struct tpy_exchange *exchange, uint32_t sequence, uint32_t tag,
+    uint32_t kind)
 {
-    if (callers->last.id != 0 && callers->last.id != caller->id && !tpy_l4_callers_put_aside(callers, &callers->last)) return false;
-    callers->last = *caller;
+    struct tpy_l4_caller *last = &callers->last;
+    if (last->id != 0 && last->id != id && !tpy_l4_callers_put_aside(callers, last)) return false;
+    last->id = id;
+    last->exchange = exchange;
+    last->sequence = sequence;
+    last->tag = tag;
+    last->kind = kind;
     return true;
 }
 

@@ -182,9 +182,10 @@ static unsigned conclude(struct arrival *it, uint32_t words, uint32_t strings, b
     result->dope = tpy_l4_dope(words, strings, 0) | flags;
     int ended;
     if (it->receipt.kind & TPY_L4_CALL) {
-        struct tpy_l4_caller caller = {it->source, it->receipt.exchange, it->receipt.sequence, it->receipt.tag, it->receipt.kind};
-        ended = tpy_confirm(it->receipt.exchange, it->receipt.sequence);
-        if (ended == 0 && !tpy_l4_callers_put(&it->local->callers, &caller)) return broken(it, -ENOMEM);
+        const struct tpy_receipt *receipt = &it->receipt;
+        ended = tpy_confirm(receipt->exchange, receipt->sequence);
+        if (ended == 0 && !tpy_l4_callers_put(&it->local->callers, it->source, receipt->exchange, receipt->sequence, receipt->tag, receipt->kind))
+            return broken(it, -ENOMEM);
     } else ended = tpy_finish(it->receipt.exchange, it->receipt.sequence, TPY_L4_ST_SENT, NULL, 0);
     return ended == -ESRCH ? broken(it, -ESRCH) : 0;
 }
@@ -239,8 +240,7 @@ unsigned tpy_l4_accept(struct tpy_l4_local *local, uint64_t from, const struct t
         result->source = source;
         result->dope = tpy_l4_dope(2, 0, 0);
         if (TPY_LIKELY(kind == TPY_L4_CALL)) {
-            const struct tpy_l4_caller caller = {source, receipt.exchange, receipt.sequence, receipt.tag, kind};
-            if (TPY_UNLIKELY(!tpy_l4_callers_put(&local->callers, &caller))) {
+            if (TPY_UNLIKELY(!tpy_l4_callers_put(&local->callers, source, receipt.exchange, receipt.sequence, receipt.tag, kind))) {
                 tpy_finish_error(receipt.exchange, receipt.sequence, ENOMEM);
                 continue;
             }
