@@ -21,6 +21,7 @@ import org.junit.jupiter.api.function.Executable;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Fd;
 import org.tetrapylon.InterruptedCallException;
+import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
 
 /** The idiomatic layer: conversations whose direction is a state. */

@@ -1,12 +1,19 @@
 package org.tetrapylon.fluke;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.tetrapylon.Fd;
+import org.tetrapylon.PeerProcess;
 
 /** The Java counterpart of tests/interop/fluke_peer.c, a process of its own, by the idiomatic layer. */
 final class FlukePeer {
+
+    /** Starts a peer in that language, "c" or "java". */
+    static PeerProcess start(String language, String... arguments) throws IOException {
+        return PeerProcess.start("fluke_peer", FlukePeer.class, language, arguments);
+    }
 
     private static final int ROOM = 100_000;
     private static final int PIECE = 1000;

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.Fd;
+import org.tetrapylon.PeerProcess;
 
 /** Java and another process, which is written in C or in Java, on either side, also in chains; and what is left when that one is killed. */
 @Timeout(90)
@@ -40,7 +41,7 @@ class PeerTest {
     void aServerInAnotherProcess(String language) throws Exception {
         String name = PeerProcess.freshName();
         MemorySegment in = room(100_000);
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name)) {
+        try (PeerProcess peer = FlukePeer.start(language, "serve", name)) {
             peer.expect("ready");
             try (Client client = Client.open(name)) {
                 for (int size : SIZES) {
@@ -139,7 +140,7 @@ class PeerTest {
         });
         server.start();
         awaitAsleep(server);
-        try (PeerProcess peer = PeerProcess.start(language, "call", name, "40")) {
+        try (PeerProcess peer = FlukePeer.start(language, "call", name, "40")) {
             peer.expect("ok 40");
             assertEquals(0, peer.end());
         }
@@ -152,11 +153,11 @@ class PeerTest {
     @CsvSource({"c,java,c", "java,java,java"})
     void chains(String top, String middle, String bottom) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess third = PeerProcess.start(bottom, "serve", name + " 3")) {
+        try (PeerProcess third = FlukePeer.start(bottom, "serve", name + " 3")) {
             third.expect("ready");
-            try (PeerProcess second = PeerProcess.start(middle, "serve", name + " 2", name + " 3")) {
+            try (PeerProcess second = FlukePeer.start(middle, "serve", name + " 2", name + " 3")) {
                 second.expect("ready");
-                try (PeerProcess first = PeerProcess.start(top, "serve", name + " 1", name + " 2")) {
+                try (PeerProcess first = FlukePeer.start(top, "serve", name + " 1", name + " 2")) {
                     first.expect("ready");
                     askChain(name + " 1");
                 }
@@ -199,7 +200,7 @@ class PeerTest {
 
     private static void killed(String language, int expected, Connecting call) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name)) {
+        try (PeerProcess peer = FlukePeer.start(language, "serve", name)) {
             peer.expect("ready");
             try (Reference dest = Reference.lookup(name)) {
                 Thread self = Thread.currentThread();
@@ -233,7 +234,7 @@ class PeerTest {
             port.moveTo(set);
             port.bind(name);
             Params params = new Params().receive(room(how.equals("send") ? 10 : 100));
-            try (PeerProcess peer = PeerProcess.start(language, how, name)) {
+            try (PeerProcess peer = FlukePeer.start(language, how, name)) {
                 int status = flukeIpcSetupWaitReceive(set, params, null);
                 check(how.equals("send") ? FLUKE_IPC_RECV_MORE_DATA : FLUKE_SUCCESS, status);
                 peer.kill();
@@ -245,7 +246,7 @@ class PeerTest {
                     check(status == FLUKE_SUCCESS ? FLUKE_SUCCESS : FLUKE_IPC_ACK_DISCONNECTED, status); // success: only the link is gone
                 }
             }
-            try (PeerProcess next = PeerProcess.start("c", "send", name)) { // the port is as it was
+            try (PeerProcess next = FlukePeer.start("c", "send", name)) { // the port is as it was
                 check(FLUKE_IPC_RECV_DISCONNECTED, flukeIpcWaitReceive(params.receive(room(101)), null));
                 next.expect("ended 0");
             }

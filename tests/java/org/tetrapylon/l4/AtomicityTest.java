@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.tetrapylon.PeerProcess;
 
 /** The step from send to receive takes no time: an answer with send timeout zero always finds the caller waiting. */
 @Timeout(90)
@@ -34,7 +35,7 @@ class AtomicityTest {
                 }
             }
         });
-        try (PeerProcess one = PeerProcess.start(language, "hammer", name)) {
+        try (PeerProcess one = L4Peer.start(language, "hammer", name)) {
             one.expect("hammering");
             Partner other = Partner.start(() -> {
                 Message message = new Message();

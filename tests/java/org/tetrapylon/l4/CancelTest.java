@@ -18,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.tetrapylon.InterruptedCallException;
 import org.tetrapylon.Observe;
+import org.tetrapylon.PeerProcess;
 
 /** l4_thread_ex_regs and Thread.interrupt end what waits, that call and no other; and what virtual threads may do. */
 @Timeout(60)

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Observe;
+import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
 
 /** Names of threads: documented functions and the easier way in. */

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.Observe;
+import org.tetrapylon.PeerProcess;
 
 /** Java and another process, which is written in C or in Java, on either side; and what is left when that one is killed. */
 @Timeout(90)
@@ -36,7 +37,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void callsToAPeer(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name)) {
+        try (PeerProcess peer = L4Peer.start(language, "serve", name)) {
             ThreadId id = idOf(peer.expect("ready"));
             assertEquals(id, Names.await(name, LIMIT));
             assertFalse(id.isSameTask(ThreadId.self()));
@@ -72,7 +73,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void flexpagesToAndFromAPeer(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name); Region region = Region.allocate(L4Peer.PAGES);
+        try (PeerProcess peer = L4Peer.start(language, "serve", name); Region region = Region.allocate(L4Peer.PAGES);
                 Window window = Window.reserve(L4Peer.PAGES)) {
             ThreadId id = idOf(peer.expect("ready"));
             L4Peer.fill(region.memory(), 1);
@@ -105,7 +106,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void aKilledServerIsSeenInEveryState(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name)) {
+        try (PeerProcess peer = L4Peer.start(language, "serve", name)) {
             ThreadId id = idOf(peer.expect("ready"));
             Partner held = Partner.start(() -> Ipc.call(id, Message.of('h', 0)));
             peer.expect("held");
@@ -131,7 +132,7 @@ class PeerTest {
     @ParameterizedTest
     @ValueSource(strings = {"c", "java"})
     void aServerThatKillsItselfWithTheMessage(String language) throws Exception {
-        try (PeerProcess peer = PeerProcess.start(language, "serve", PeerProcess.freshName())) {
+        try (PeerProcess peer = L4Peer.start(language, "serve", PeerProcess.freshName())) {
             ThreadId id = idOf(peer.expect("ready"));
             assertEquals(IpcError.ENOT_EXISTENT, errorOf(() -> Ipc.call(id, Message.of('k', 0))));
         }
@@ -144,7 +145,7 @@ class PeerTest {
     void callsFromAPeer(String language) throws Exception {
         String name = PeerProcess.freshName();
         Names.register(name);
-        try (PeerProcess peer = PeerProcess.start(language, "call", name, Integer.toString(SHAPES))) {
+        try (PeerProcess peer = L4Peer.start(language, "call", name, Integer.toString(SHAPES))) {
             Message message = L4Peer.message();
             for (int i = 0; i < SHAPES; i++) {
                 Ipc.replyAndWait(message, LIMIT);
@@ -166,7 +167,7 @@ class PeerTest {
     void aKilledClientIsGone(String language) throws Exception {
         String name = PeerProcess.freshName();
         Names.register(name);
-        try (PeerProcess peer = PeerProcess.start(language, "hang", name)) {
+        try (PeerProcess peer = L4Peer.start(language, "hang", name)) {
             Message message = new Message();
             Ipc.await(message, LIMIT);
             assertEquals('h', message.word(0));
@@ -197,7 +198,7 @@ class PeerTest {
             Names.register(name);
             Ipc.await(new Message());
         });
-        try (PeerProcess peer = PeerProcess.start(language, "hang", name)) {
+        try (PeerProcess peer = L4Peer.start(language, "hang", name)) {
             server.endWell();
             assertEquals("ended " + IpcError.ENOT_EXISTENT.code(), peer.expect("ended"));
         }

@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
+import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.ThreadState;
 
@@ -44,7 +45,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void callsToAPeer(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name)) {
+        try (PeerProcess peer = QnxPeer.start(language, "serve", name)) {
             peer.expect("ready");
             try (Connection connection = Connection.open(name); Channel own = Channel.create(); Connection toOwn = own.connect();
                     Arena arena = Arena.ofConfined()) {
@@ -99,7 +100,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void aKilledServerIsSeenInEveryState(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name); Channel own = Channel.create(Neutrino._NTO_CHF_COID_DISCONNECT)) {
+        try (PeerProcess peer = QnxPeer.start(language, "serve", name); Channel own = Channel.create(Neutrino._NTO_CHF_COID_DISCONNECT)) {
             peer.expect("ready");
             Connection connection = Connection.open(name);
             Background held = Background.platform(() -> connection.send(new byte[] {'h'}, 1));
@@ -131,7 +132,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void aServerThatKillsItselfWithTheMessage(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess peer = PeerProcess.start(language, "serve", name)) {
+        try (PeerProcess peer = QnxPeer.start(language, "serve", name)) {
             peer.expect("ready");
             try (Connection connection = Connection.open(name)) {
                 assertEquals(Errno.ESRCH, errnoOf(() -> connection.send(new byte[] {'k'}, 1)));
@@ -146,7 +147,7 @@ class PeerTest {
     void callsFromAPeer(String language) throws Exception {
         int count = 44;
         String name = PeerProcess.freshName();
-        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "call", name, Integer.toString(count))) {
+        try (Channel channel = Channel.attach(name); PeerProcess peer = QnxPeer.start(language, "call", name, Integer.toString(count))) {
             Message message = new Message(1 << 20);
             for (int i = 0; i < count; i++) {
                 assertInstanceOf(Message.class, channel.receive(message));
@@ -165,7 +166,7 @@ class PeerTest {
     void pulsesFromAPeer(String language) throws Exception {
         int count = 500;
         String name = PeerProcess.freshName();
-        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "pulses", name, Integer.toString(count))) {
+        try (Channel channel = Channel.attach(name); PeerProcess peer = QnxPeer.start(language, "pulses", name, Integer.toString(count))) {
             Message none = new Message(64);
             for (int i = 0; i < count; i++) {
                 Received received = channel.receive(none);
@@ -183,7 +184,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void aKilledClientIsSeenWhileReplyBlocked(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "hang", name)) {
+        try (Channel channel = Channel.attach(name); PeerProcess peer = QnxPeer.start(language, "hang", name)) {
             Message message = new Message(64);
             channel.receive(message);
             peer.kill();
@@ -214,7 +215,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void aClientKilledWhileSendBlockedLeavesTheQueue(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "hang", name)) {
+        try (Channel channel = Channel.attach(name); PeerProcess peer = QnxPeer.start(language, "hang", name)) {
             peer.expect("sending");
             awaitState(peer, ThreadState.State.SEND, channel.chid());
             peer.kill();
@@ -232,8 +233,8 @@ class PeerTest {
     void blockedStatesAreSeenFromOutside(String language) throws Exception {
         String name = PeerProcess.freshName();
         String other = PeerProcess.freshName();
-        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "hang", name);
-                PeerProcess server = PeerProcess.start(language, "serve", other)) {
+        try (Channel channel = Channel.attach(name); PeerProcess peer = QnxPeer.start(language, "hang", name);
+                PeerProcess server = QnxPeer.start(language, "serve", other)) {
             peer.expect("sending");
             awaitState(peer, ThreadState.State.SEND, channel.chid());
             Message message = new Message(64);
@@ -254,7 +255,7 @@ class PeerTest {
     @ValueSource(strings = {"c", "java"})
     void aStoppedClientHoldsUpNobody(String language) throws Exception {
         String name = PeerProcess.freshName();
-        try (Channel channel = Channel.attach(name); PeerProcess peer = PeerProcess.start(language, "hang", name);
+        try (Channel channel = Channel.attach(name); PeerProcess peer = QnxPeer.start(language, "hang", name);
                 Connection honest = channel.connect()) {
             Message message = new Message(64);
             channel.receive(message);
@@ -308,7 +309,7 @@ class PeerTest {
         long before = 0;
         try (Connection honest = channel.connect()) {
             for (int i = 0; i < deaths; i++) {
-                try (PeerProcess peer = PeerProcess.start("c", "hammer", name)) {
+                try (PeerProcess peer = QnxPeer.start("c", "hammer", name)) {
                     peer.expect("hammering");
                     for (int call = 0; call < 1 + i % 7 * 20; call++) {
                         byte[] payload = {'e', (byte) call};
@@ -339,7 +340,7 @@ class PeerTest {
         String name = PeerProcess.freshName();
         List<Integer> ends = new ArrayList<>();
         for (int i = 0; i < 60; i++) {
-            try (PeerProcess peer = PeerProcess.start("c", "serve", name)) {
+            try (PeerProcess peer = QnxPeer.start("c", "serve", name)) {
                 peer.expect("ready");
                 Connection connection = Connection.open(name);
                 Background client = Background.platform(() -> {
@@ -365,7 +366,7 @@ class PeerTest {
     void aClientIsToldThatTheChannelHasGone(String language) throws Exception {
         String name = PeerProcess.freshName();
         Channel channel = Channel.attach(name);
-        try (PeerProcess peer = PeerProcess.start(language, "hammer", name)) {
+        try (PeerProcess peer = QnxPeer.start(language, "hammer", name)) {
             Message message = new Message(1 << 17);
             channel.receive(message);
             message.reply(message.length(), message.payload());

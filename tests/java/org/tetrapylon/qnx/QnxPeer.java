@@ -1,15 +1,22 @@
 package org.tetrapylon.qnx;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import org.tetrapylon.Errno;
+import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
 
 /** The Java end of the tests between processes: the same program as tests/interop/qnx_peer.c, where its commands are described. */
 final class QnxPeer {
+
+    /** Starts a peer in that language, "c" or "java". */
+    static PeerProcess start(String language, String... arguments) throws IOException {
+        return PeerProcess.start("qnx_peer", QnxPeer.class, language, arguments);
+    }
 
     private static final int BUFFER = 1 << 20;
     private static final int[] SIZES = {1, 8, 56, 57, 64, 1000, 4096, 4097, 65_536, 100_000, BUFFER};

@@ -1,4 +1,4 @@
-package org.tetrapylon.qnx;
+package org.tetrapylon;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
@@ -7,15 +7,17 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A process at the other end: qnx_peer in C or in Java. Killed when closed. */
-final class PeerProcess implements AutoCloseable {
+/** A process at the other end, in C or in Java. Killed when closed. */
+public final class PeerProcess implements AutoCloseable {
 
+    private static final Duration LIMIT = Duration.ofSeconds(20);
     private static final AtomicInteger COUNT = new AtomicInteger();
     private static final String END = "(end)";
 
@@ -37,34 +39,40 @@ final class PeerProcess implements AutoCloseable {
     }
 
     /** {@return a name that nobody else uses} */
-    static String freshName() {
+    public static String freshName() {
         return "tetrapylon-test-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet();
     }
 
-    /** Starts a peer. language: "c" or "java". */
-    static PeerProcess start(String language, String... arguments) throws IOException {
+    /**
+     * Starts a peer.
+     *
+     * @param program the one in C, of tests/interop
+     * @param main the same in Java
+     * @param language which: "c" or "java"
+     */
+    public static PeerProcess start(String program, Class<?> main, String language, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         if (language.equals("c")) {
-            command.add(System.getProperty("tetrapylon.programs") + "/interop/qnx_peer");
+            command.add(System.getProperty("tetrapylon.programs") + "/interop/" + program);
         } else {
             Path classes = Path.of(System.getProperty("tetrapylon.classes"));
             command.addAll(List.of(System.getProperty("java.home") + "/bin/java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
                     "--enable-native-access=ALL-UNNAMED", "-Dtetrapylon.library=" + System.getProperty("tetrapylon.library"),
-                    "-cp", classes + ":" + classes.resolveSibling("test-classes"), QnxPeer.class.getName()));
+                    "-cp", classes + ":" + classes.resolveSibling("test-classes"), main.getName()));
         }
         command.addAll(List.of(arguments));
         return new PeerProcess(command);
     }
 
-    long pid() {
+    public long pid() {
         return process.pid();
     }
 
     /** Waits for a line that begins so, and leaves out those before. {@return the line} */
-    String expect(String beginning) throws InterruptedException {
+    public String expect(String beginning) throws InterruptedException {
         List<String> others = new ArrayList<>();
         while (true) {
-            String line = lines.poll(Blocked.LIMIT.toSeconds(), TimeUnit.SECONDS);
+            String line = lines.poll(LIMIT.toSeconds(), TimeUnit.SECONDS);
             if (line != null && line.startsWith(beginning)) {
                 return line;
             }
@@ -76,10 +84,10 @@ final class PeerProcess implements AutoCloseable {
     }
 
     /** Sends it a signal, and for STOP waits until it has stopped. */
-    void signal(String name) throws IOException, InterruptedException {
+    public void signal(String name) throws IOException, InterruptedException {
         assertTrue(new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor() == 0, "kill failed");
         if (name.equals("STOP")) {
-            Blocked.until("the peer has stopped", () -> {
+            Observe.until(() -> {
                 try {
                     return Files.readString(Path.of("/proc/" + pid() + "/status")).contains("State:\tT");
                 } catch (IOException e) {
@@ -90,14 +98,14 @@ final class PeerProcess implements AutoCloseable {
     }
 
     /** kill -9, and waits until it is gone. */
-    void kill() throws InterruptedException {
+    public void kill() throws InterruptedException {
         process.destroyForcibly();
-        assertTrue(process.waitFor(Blocked.LIMIT.toSeconds(), TimeUnit.SECONDS), "the peer does not die");
+        assertTrue(process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS), "the peer does not die");
     }
 
     /** Waits for its end. {@return its exit code} */
-    int end() throws InterruptedException {
-        assertTrue(process.waitFor(Blocked.LIMIT.toSeconds(), TimeUnit.SECONDS), "the peer does not end");
+    public int end() throws InterruptedException {
+        assertTrue(process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS), "the peer does not end");
         return process.exitValue();
     }
 
