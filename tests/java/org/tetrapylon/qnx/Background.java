@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.ThreadState;
 
 /** Something that a thread of its own does beside the test; what it throws is kept for the test to look at. */
 final class Background {
@@ -46,6 +47,10 @@ final class Background {
 
     Thread thread() {
         return thread;
+    }
+
+    void await(ThreadState.State state) {
+        Blocked.in(state, thread);
     }
 
     boolean wasInterruptedAtEnd() {

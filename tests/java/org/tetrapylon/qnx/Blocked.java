@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
+import org.tetrapylon.ThreadState;
 
 /** Waits for things that tell nobody: that a thread sleeps in a native call, that a condition holds. */
 final class Blocked {
@@ -32,6 +33,30 @@ final class Blocked {
     /** Waits until a platform thread, which must have a name of its own of at most 15 characters, sleeps in a call of this library. */
     static void inNative(Thread thread) {
         until(thread.getName() + " sleeps in a native call", () -> isInCall(thread) && isAsleep(thread.getName()) && isInCall(thread));
+    }
+
+    /**
+     * Waits until a platform thread, named as above, is blocked in that state. From then on its message waits in its channel; a thread
+     * that only sleeps may still be in the set-up before.
+     */
+    static void in(ThreadState.State state, Thread thread) {
+        until(thread.getName() + " is in " + state, () -> {
+            int number = numberOf(thread.getName());
+            return number > 0 && ThreadState.of(ProcessHandle.current().pid()).stream().anyMatch(it -> it.tid() == number && it.state() == state);
+        });
+    }
+
+    private static int numberOf(String name) {
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
+            for (Path task : tasks.toList()) {
+                if (Files.readString(task.resolve("comm")).equals(name + "\n")) {
+                    return Integer.parseInt(task.getFileName().toString());
+                }
+            }
+        } catch (IOException | java.io.UncheckedIOException e) {
+            // A thread ended meanwhile: look again.
+        }
+        return 0;
     }
 
     private static boolean isInCall(Thread thread) {

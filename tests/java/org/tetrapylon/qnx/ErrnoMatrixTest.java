@@ -18,6 +18,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.ThreadState;
 
 /** Bad input through Java: each call gives the error that its documentation names, and nothing is lost or harmed by it. */
 @Timeout(60)
@@ -317,9 +318,9 @@ class ErrnoMatrixTest {
         int toIt = Neutrino.connectAttach(0, 0, own, Neutrino._NTO_SIDE_CHANNEL, 0);
         Background replyBlocked = Background.platform(() -> Neutrino.msgSend(toIt, good, 1, nothing, 0));
         long rcvid = Neutrino.msgReceive(own, good, 64, null);
-        replyBlocked.awaitBlocked();
+        replyBlocked.await(ThreadState.State.REPLY);
         Background sendBlocked = Background.platform(() -> Neutrino.msgSend(toIt, good, 1, nothing, 0));
-        sendBlocked.awaitBlocked();
+        sendBlocked.await(ThreadState.State.SEND);
         Neutrino.channelDestroy(own);
         assertEquals(Errno.ESRCH, replyBlocked.endErrno());
         assertEquals(Errno.ESRCH, sendBlocked.endErrno());
@@ -330,7 +331,7 @@ class ErrnoMatrixTest {
 
         int other = Neutrino.channelCreate(0);
         Background receiveBlocked = Background.platform(() -> Neutrino.msgReceive(other, arena.allocate(64), 64, null));
-        receiveBlocked.awaitBlocked();
+        receiveBlocked.await(ThreadState.State.RECEIVE);
         Neutrino.channelDestroy(other);
         assertEquals(Errno.ESRCH, receiveBlocked.endErrno());
     }
@@ -339,9 +340,9 @@ class ErrnoMatrixTest {
     void coidDetachedUnderBlockedSends() throws Exception {
         Background replyBlocked = Background.platform(() -> Neutrino.msgSend(coid, good, 1, nothing, 0));
         long rcvid = receiveOne();
-        replyBlocked.awaitBlocked();
+        replyBlocked.await(ThreadState.State.REPLY);
         Background sendBlocked = Background.platform(() -> Neutrino.msgSend(coid, good, 1, nothing, 0));
-        sendBlocked.awaitBlocked();
+        sendBlocked.await(ThreadState.State.SEND);
         Neutrino.connectDetach(coid);
         assertEquals(Errno.EBADF, replyBlocked.endErrno());
         assertEquals(Errno.EBADF, sendBlocked.endErrno());
