@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -320,11 +321,15 @@ static void serve_below_and_miss(struct scene *scene)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && read(fd, text, sizeof text - 1) > 0) scene->payload = atoi(text);
     if (fd >= 0) close(fd);
+    CHECK_GT(scene->payload, 0);
+    struct pollfd server = {.fd = (int)CHECK_SYS(syscall(SYS_pidfd_open, scene->payload, 0)), .events = POLLIN};
     check_join(check_fork(miss, scene)); /* from above */
     scene->payload = 0;
     check_join(below(miss, scene)); /* from beside */
     CHECK_SYS(kill(above, SIGKILL));
     CHECK_EQ(waitpid(above, NULL, 0), above);
+    CHECK_EQ(poll(&server, 1, 20000), 1); /* it dies of that, a little later; until then the name is its own */
+    close(server.fd);
 }
 
 /* Nobody may make namespaces here: then at least the address of each process names its own. */
