@@ -166,12 +166,6 @@ void tpy_on_deliver(uint64_t face, void (*handler)(const struct tpy_identity *, 
     if (face < FACES) atomic_store(&deliver_handlers[face], handler);
 }
 
-int tpy_deliver(struct tpy_exchange *exchange, pid_t pid, uint64_t face, const void *payload, size_t length)
-{
-    (void)exchange;
-    return tpy_deliver_to(pid, 0, face, payload, length);
-}
-
 bool tpy_client_linked(pid_t pid, uint64_t number)
 {
     struct tpy_link *link = tpy_node_client_link(pid, number);
@@ -182,7 +176,7 @@ bool tpy_client_linked(pid_t pid, uint64_t number)
     return lives;
 }
 
-int tpy_deliver_to(pid_t pid, uint64_t number, uint64_t face, const void *payload, size_t length)
+int tpy_deliver(pid_t pid, uint64_t number, uint64_t face, const void *payload, size_t length)
 {
     struct tpy_say say = {.type = TPY_SAY_DELIVER, .version = TPY_WIRE_VERSION, .word = face, .flags = (uint32_t)length};
     if (length > TPY_SAY_PAYLOAD || face >= FACES) return -EINVAL;

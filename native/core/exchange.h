@@ -72,11 +72,10 @@ struct tpy_exchange_info {
 };
 /* 0, or -ESRCH unless accepted. */
 int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t sequence, struct tpy_exchange_info *info);
-/* Sends a payload (at most 64 bytes) to the handler that the process of the exchange's last client registered with tpy_on_deliver. Works also
- * after the finish, while that process lives and is `pid`: -ESRCH otherwise. Never blocks: -EAGAIN. */
-int tpy_deliver(struct tpy_exchange *exchange, pid_t pid, uint64_t face, const void *payload, size_t length);
-/* The same to the process behind one link (tpy_identity.link), so never to another one that has its pid now; and whether that link lives. */
-int tpy_deliver_to(pid_t pid, uint64_t link, uint64_t face, const void *payload, size_t length);
+/* Sends a payload (at most 64 bytes) to the handler that a client process registered with tpy_on_deliver. link: tpy_identity.link, so that it never
+ * reaches another process that has its pid now; 0: any of that pid. -ESRCH when there is none. Never blocks: -EAGAIN. */
+int tpy_deliver(pid_t pid, uint64_t link, uint64_t face, const void *payload, size_t length);
+/* Whether that link lives. */
 bool tpy_client_linked(pid_t pid, uint64_t link);
 /* Runs on the watcher, no lock held. face 0 to 7. */
 struct tpy_identity;

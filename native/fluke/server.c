@@ -411,6 +411,6 @@ fluke_error_t fluke_ipc_server_alert(void)
     struct fluke_thread *thread = tpy_fluke_thread();
     if (!thread || atomic_load(&thread->server.role) == TPY_FLUKE_NONE) return FLUKE_INVALID_DEST;
     struct tpy_fluke_alert alert = {.nonce = atomic_load(&thread->server.nonce), .thread = thread->server.thread};
-    int result = tpy_deliver(thread->server.exchange, thread->server.pid, TPY_FLUKE_FACE, &alert, sizeof alert);
+    int result = tpy_deliver(thread->server.pid, 0, TPY_FLUKE_FACE, &alert, sizeof alert);
     return result == 0 ? FLUKE_SUCCESS : result == -EAGAIN ? FLUKE_NO_RESOURCES : FLUKE_INVALID_DEST;
 }

@@ -158,7 +158,7 @@ int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
     if ((read.notify & SIGEV_TYPE_MASK) == SIGEV_NONE) return 0;
     read.thread = atomic_load(&tpy_qnx_slot(rcvid)->thread);
     if (client.pid == getpid()) return tpy_qnx_event_act(&read, client.pid);
-    return tpy_deliver_to(client.pid, client.link, TPY_QNX_FACE, &read, sizeof read);
+    return tpy_deliver(client.pid, client.link, TPY_QNX_FACE, &read, sizeof read);
 }
 
 int MsgDeliverEvent(rcvid_t rcvid, const struct sigevent *event)

@@ -248,11 +248,6 @@ CASE_LIMIT(a_server_with_the_number_of_a_dead_one, 30) { check_join(check_fork(w
 
 #define NAME "safety-namespaces"
 
-struct place {
-    struct scene *scene;
-    bool inside; /* in a namespace below ours */
-};
-
 static void serve_named(void *argument)
 {
     struct scene *scene = argument;
