@@ -122,6 +122,15 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
     bool stamped = false, rung = false;
     int result = 0;
     lane->server_slept = server_slept;
+    if (TPY_LIKELY(!lane->streaming && !server_slept && lane->server_cpu != tpy_cpu())) {
+        tpy_spin_let_be(&lane->spin);
+        bool found = tpy_lane_is_done(lane, atomic_load_explicit(&shared->answer.answer, memory_order_acquire));
+        tpy_spin_looked(&lane->spin, found);
+        if (TPY_LIKELY(found)) {
+            tpy_spin_hot(&lane->spin);
+            return 0;
+        }
+    }
     for (;;) {
         poll.events = tpy_thread_events(thread);
         poll.seen = atomic_load_explicit(&shared->answer.answer, memory_order_acquire);
@@ -208,6 +217,7 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
     int64_t status = answer->status;
     uint64_t length = answer->length;
     int fault;
+    lane->server_cpu = answer->cpu;
     lane->fds_announced = (flags & TPY_ANSWER_FDS) != 0;
     /* Known to this thread before the watcher hears of it: its next offer is refused at once. */
     if (TPY_UNLIKELY(flags & TPY_ANSWER_GONE)) atomic_store(&lane->over, ESRCH);

@@ -311,6 +311,7 @@ static bool accept_at_once(struct tpy_port *port, const struct tpy_filter *filte
     struct tpy_exchange *exchange = entry->exchange;
     const struct tpy_offer_area *offer = &exchange->shared->offer;
     uint32_t sequence = tpy_post_sequence(post);
+    tpy_own(&exchange->shared->answer); /* we shall write there soon, and the client does not look yet (tpy_spin_let_be) */
     if (!tpy_lock_try(&exchange->lock)) return false;
     uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed), flags = offer->flags, kind = offer->kind;
     uint32_t send_length = offer->send_length;

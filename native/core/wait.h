@@ -28,6 +28,7 @@ struct tpy_spin {
     uint8_t cpus;      /* CPUs allowed when last asked */
     uint16_t asked;    /* waits until we ask again */
     uint16_t hot;      /* waits that were answered at once, since our last turn */
+    uint16_t let_be;   /* turns of an empty loop before the first look at an answer */
     uint16_t turns;    /* to give away: others wanted our CPU not long ago */
     uint8_t strays;    /* sleeps to be narrowed: the last one that was not ended on another CPU than its waker's */
     uint32_t meets;    /* waits in a row, each begun shortly after the one before, that ended while both shared a CPU */
@@ -72,6 +73,23 @@ struct tpy_narrow {
 void tpy_narrow_to(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t cpu);
 /* waker: the CPU of who woke us, as far as known. */
 void tpy_narrow_undo(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t waker);
+
+/*
+ * Who looks at a line that its peer is about to write takes it away, and the peer must fetch it back first. So a client lets the server be for about
+ * as long as its answers take, as learned from how often its first look came too early, and the server has the line in its hands by then
+ * (tpy_own). Of 170 ns a round trip takes 115 then. The most is bounded, so that no answer is found much too late.
+ */
+#define TPY_LET_BE_MOST 600 /* some 200 ns: what takes longer does not gain by it */
+#define TPY_LET_BE_UP 8     /* for each look too early, against 1 for each that was not: most find the answer there */
+static inline void tpy_spin_let_be(const struct tpy_spin *spin)
+{
+    for (unsigned i = spin->let_be; i > 0; i--) __asm__ volatile("");
+}
+static inline void tpy_spin_looked(struct tpy_spin *spin, bool found)
+{
+    if (TPY_LIKELY(found)) spin->let_be -= spin->let_be > 0;
+    else if (spin->let_be < TPY_LET_BE_MOST) spin->let_be += TPY_LET_BE_UP;
+}
 
 /* Long waits are the rule for this one just now. */
 static inline bool tpy_spin_sleeps(const struct tpy_spin *spin) { return spin->misses >= TPY_SPIN_MISSES; }
