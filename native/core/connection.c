@@ -13,6 +13,7 @@
 #include "core/fork.h"
 #include "core/lane.h"
 #include "core/node.h"
+#include "core/watcher.h"
 
 #define CONNECTIONS_MAX 65536u
 #define FACES 8
@@ -294,6 +295,6 @@ __attribute__((constructor)) static void begin(void)
 {
     tpy_at_fork_child(in_child);
     tpy_thread_on_lanes(tpy_lane_drop_all);
-    tpy_node_client_hooks.say = on_say;
-    tpy_node_client_hooks.died = on_died;
+    tpy_watcher_client_hooks.say = on_say;
+    tpy_watcher_client_hooks.died = on_died;
 }

@@ -13,6 +13,7 @@
 #include "core/fork.h"
 #include "core/iov.h"
 #include "core/port_record.h"
+#include "core/server_closing.h"
 #include "core/stream.h"
 
 #define FDS_PATIENCE 1000000000ll

@@ -89,11 +89,6 @@ ssize_t tpy_exchange_copy_in(struct tpy_exchange *exchange, uint64_t offset, con
 ssize_t tpy_exchange_copy_out(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count);
 void tpy_exchange_drop_extras(struct tpy_exchange *exchange); /* fds and spill of the sequence that ended */
 
-/* Answers and lets go all clients of a port that was closed, then gives its use back. (server.c) */
-void tpy_server_close_port(struct tpy_port *port);
-/* Looks for orphans whose grace is over, on the watcher, soon. (server.c) */
-void tpy_server_tidy(void);
-
 /* Finds a free record, backs it with a new memory object (*fd) and enters it as IDLE. -EAGAIN none left. */
 int tpy_exchange_allocate(struct tpy_exchange **exchange, int *fd);
 /* Back to FREE; the caller has taken it out of its port. */

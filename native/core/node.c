@@ -1,19 +1,13 @@
-/*
- * node: see node.h. The watcher is one thread with all signals blocked; it never touches a caller's memory, never waits for a peer, and
- * takes locks only for moments.
- */
+/* node: see node.h. The links are listed here, those that others made to us and those that we made. */
 #define _GNU_SOURCE
 #include "core/node.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,27 +17,17 @@
 #include "core/fault.h"
 #include "core/fork.h"
 #include "core/inspect.h"
-#include "core/thread.h"
+#include "core/watcher.h"
 
 #define LINKS_PER_USER 1024
-#define LATER_SLOTS 8
 #define CONNECT_SECONDS 5
-
-struct tpy_node_hooks tpy_node_server_hooks, tpy_node_client_hooks;
 
 static pthread_mutex_t greeting = PTHREAD_MUTEX_INITIALIZER; /* one HELLO at a time; taken without the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* set-up and the list of links */
 static bool watching, listening;
-static int poll_fd = -1, wake_fd = -1, listen_fd = -1, page_fd = -1, spare_fd = -1;
+static int listen_fd = -1, page_fd = -1, spare_fd = -1;
 static struct tpy_node_page *page;
 static struct tpy_link *links;
-static struct {
-    _Atomic int64_t at;
-    void (*_Atomic run)(void);
-} later[LATER_SLOTS];
-
-/* epoll's data: a link with the lowest bit telling whether its pidfd spoke, or one of these. */
-static char listen_mark, wake_mark;
 
 int tpy_node_directory(uid_t uid, char *path, size_t size)
 {
@@ -97,27 +81,8 @@ static void remove_socket(void)
     tpy_inspect_end(); /* last: by this file others find a socket that was left behind */
 }
 
-static int watch(int fd, void *mark)
+static void forget(struct tpy_link *link)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = mark};
-    return epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
-}
-
-static int watch_link(struct tpy_link *link)
-{
-    int result = watch(link->fd, link);
-    if (result == 0) result = watch(link->pidfd, (void *)((uintptr_t)link | 1));
-    return result;
-}
-
-static void bury(struct tpy_link *link)
-{
-    if (atomic_exchange(&link->dead, true)) return;
-    epoll_ctl(poll_fd, EPOLL_CTL_DEL, link->fd, NULL);
-    epoll_ctl(poll_fd, EPOLL_CTL_DEL, link->pidfd, NULL);
-    shutdown(link->fd, SHUT_RDWR);
-    (link->serving ? tpy_node_server_hooks : tpy_node_client_hooks).died(link);
-    tpy_futex_wake_private(&link->replied, INT_MAX);
     pthread_mutex_lock(&lock);
     for (struct tpy_link **at = &links; *at; at = &(*at)->next)
         if (*at == link) {
@@ -125,23 +90,6 @@ static void bury(struct tpy_link *link)
             break;
         }
     pthread_mutex_unlock(&lock);
-}
-
-static void hear(struct tpy_link *link)
-{
-    int fds[TPY_SAY_FDS_MAX];
-    struct tpy_say say;
-    unsigned count;
-    for (int turn = 0; turn < 64 && !atomic_load(&link->dead); turn++) { /* bounded: nobody talks the others down */
-        int result = tpy_link_hear(link, &say, fds, &count);
-        if (result == 0) return;
-        if (result < 0) {
-            bury(link);
-            return;
-        }
-        if (!link->serving && say.type == TPY_SAY_REPLY) tpy_link_replied(link, &say, fds, count);
-        else (link->serving ? tpy_node_server_hooks : tpy_node_client_hooks).say(link, &say, fds, count);
-    }
 }
 
 /* Makes room for a newcomer: drops the user's oldest link that never said HELLO, if he has too many. */
@@ -160,6 +108,7 @@ static bool admit(const struct tpy_link *newcomer, struct tpy_link **victim)
     return count < LINKS_PER_USER || *victim;
 }
 
+/* On the watcher: takes in who calls. The link that had to make room, or NULL. */
 static struct tpy_link *welcome(void)
 {
     struct tpy_link *victim = NULL;
@@ -175,7 +124,7 @@ static struct tpy_link *welcome(void)
     if (fd < 0) return NULL;
     struct tpy_link *link = tpy_link_new(fd, true);
     if (!link) return NULL;
-    if (!admit(link, &victim) || watch_link(link) != 0) {
+    if (!admit(link, &victim) || tpy_watcher_add(link) != 0) {
         tpy_link_release(link);
         return NULL;
     }
@@ -183,61 +132,13 @@ static struct tpy_link *welcome(void)
     link->next = links;
     links = link;
     pthread_mutex_unlock(&lock);
-    if (victim) bury(victim);
+    if (victim) tpy_watcher_bury(victim);
     return victim;
-}
-
-static int time_left(void)
-{
-    int64_t first = TPY_NEVER;
-    for (int i = 0; i < LATER_SLOTS; i++) {
-        int64_t at = atomic_load(&later[i].at);
-        if (atomic_load(&later[i].run) && at < first) first = at;
-    }
-    if (first == TPY_NEVER) return -1;
-    int64_t left = first - tpy_now();
-    return left <= 0 ? 0 : left > 1000000000 ? 1000 : (int)((left + 999999) / 1000000);
-}
-
-static void *watcher(void *unused)
-{
-    (void)unused;
-    for (;;) {
-        struct epoll_event events[32];
-        struct tpy_link *buried[33]; /* kept until the batch is over: it may name them again */
-        unsigned graves = 0;
-        int count = epoll_wait(poll_fd, events, 32, time_left());
-        for (int i = 0; i < count; i++) {
-            void *mark = events[i].data.ptr;
-            uint64_t woken;
-            if (mark == &wake_mark) {
-                if (read(wake_fd, &woken, sizeof woken) < 0) continue;
-            } else if (mark == &listen_mark) {
-                struct tpy_link *victim = welcome();
-                if (victim) buried[graves++] = victim;
-            } else {
-                struct tpy_link *link = (struct tpy_link *)((uintptr_t)mark & ~(uintptr_t)1);
-                if (atomic_load(&link->dead)) continue;
-                if ((uintptr_t)mark & 1) hear(link), bury(link); /* its last words first */
-                else hear(link);
-                if (!atomic_load(&link->dead)) continue;
-                buried[graves++] = link;
-            }
-        }
-        for (int i = 0; i < LATER_SLOTS; i++) {
-            void (*run)(void) = atomic_load(&later[i].run);
-            if (!run || atomic_load(&later[i].at) > tpy_now()) continue;
-            atomic_store(&later[i].run, NULL);
-            run();
-        }
-        while (graves > 0) tpy_link_release(buried[--graves]);
-    }
-    return NULL;
 }
 
 static void in_child(void)
 {
-    int *ours[] = {&poll_fd, &wake_fd, &listen_fd, &page_fd, &spare_fd};
+    int *ours[] = {&listen_fd, &page_fd, &spare_fd};
     pthread_mutex_init(&lock, NULL);
     pthread_mutex_init(&greeting, NULL);
     for (struct tpy_link *link = links; link; link = link->next) {
@@ -251,7 +152,6 @@ static void in_child(void)
     }
     watching = listening = false;
     page = NULL;
-    for (int i = 0; i < LATER_SLOTS; i++) atomic_store(&later[i].run, NULL);
 }
 
 static void once_ever(void)
@@ -266,21 +166,9 @@ static int start_watching(void)
     if (watching) return 0;
     pthread_once(&once, once_ever);
     tpy_fault_arm();
-    if (poll_fd < 0 && (poll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) return -errno;
-    if (wake_fd < 0) {
-        if ((wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) return -errno;
-        watch(wake_fd, &wake_mark);
-    }
+    int result = tpy_watcher_start(welcome, forget);
+    if (result != 0) return result;
     if (spare_fd < 0) spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_t thread;
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = pthread_create(&thread, NULL, watcher, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (result != 0) return -result;
-    pthread_setname_np(thread, "tetrapylon");
-    pthread_detach(thread);
     tpy_inspect_begin();
     watching = true;
     return 0;
@@ -321,8 +209,8 @@ static int start_listening(void)
     /* Whoever left a socket under our number is dead. */
     unlink(address.sun_path);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || chmod(address.sun_path, 0666) != 0 || listen(fd, 4096) != 0 ||
-        watch(fd, &listen_mark) != 0) {
-        result = -errno;
+        (result = tpy_watcher_listen(fd)) != 0) {
+        if (result == 0) result = -errno;
         close(fd);
         return result;
     }
@@ -413,7 +301,7 @@ int tpy_node_link(pid_t pid, struct tpy_link **found)
         result = connect_to(pid, &made);
         pthread_mutex_lock(&lock);
         link = result == 0 ? known(pid) : NULL; /* another thread was faster */
-        if (result == 0 && !link && (result = watch_link(made)) == 0) {
+        if (result == 0 && !link && (result = tpy_watcher_add(made)) == 0) {
             link = made;
             made = NULL;
             link->next = links;
@@ -444,14 +332,6 @@ struct tpy_link *tpy_node_client_link(pid_t pid, uint64_t number)
     if (link) tpy_link_retain(link);
     pthread_mutex_unlock(&lock);
     return link;
-}
-
-void tpy_node_later(unsigned slot, int64_t at, void (*run)(void))
-{
-    uint64_t one = 1;
-    if (!atomic_load(&later[slot].run) || at < atomic_load(&later[slot].at)) atomic_store(&later[slot].at, at);
-    atomic_store(&later[slot].run, run);
-    if (wake_fd >= 0 && write(wake_fd, &one, sizeof one) < 0) return;
 }
 
 void tpy_node_drop(struct tpy_link *link)

@@ -1,6 +1,6 @@
 /*
- * node: this process as the others see it: the runtime directory, the socket it listens on, the page it shows its clients, and the one
- * watcher thread that hears links and deaths. Everything starts when first needed and anew in a child after fork.
+ * node: this process as the others see it: the runtime directory, the socket it listens on, the page it shows its clients, and its links.
+ * Everything starts when first needed and anew in a child after fork.
  */
 #ifndef TPY_CORE_NODE_H
 #define TPY_CORE_NODE_H
@@ -26,15 +26,6 @@ int tpy_node_link(pid_t pid, struct tpy_link **link);
 /* The link on which process `pid` is our client, with a reference, or NULL. number: just that one (tpy_identity.link), or 0. */
 struct tpy_link *tpy_node_client_link(pid_t pid, uint64_t number);
 
-/* What the watcher does with what it hears; each layer sets its own (server.c, connection.c). */
-struct tpy_node_hooks {
-    void (*say)(struct tpy_link *link, const struct tpy_say *say, int *fds, unsigned count); /* takes the fds over */
-    void (*died)(struct tpy_link *link);
-};
-extern struct tpy_node_hooks tpy_node_server_hooks, tpy_node_client_hooks;
-
-/* Runs on the watcher at a time (absolute) or soon (0). At most one pending run for each `slot` (0 to 7). */
-void tpy_node_later(unsigned slot, int64_t at, void (*run)(void));
 /* Ends a link that misbehaves; from any thread. */
 void tpy_node_drop(struct tpy_link *link);
 

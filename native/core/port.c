@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "core/fork.h"
+#include "core/server_closing.h"
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpy_port *table[TPY_PORTS_MAX + 1];

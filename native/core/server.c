@@ -1,36 +1,20 @@
 /*
- * server: what clients ask of us over their links, and what happens when they go. Everything here runs on the watcher, one thing after
- * the other, so the lists of clients need no lock; a client's lies are answered with an error or the end of its link.
+ * server: what clients ask of us over their links. Everything here runs on the watcher, one thing after the other, so the lists of clients need no
+ * lock; a client's lies are answered with an error or the end of its link. How it ends with them is in server_closing.c.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/errors.h"
-#include "core/fork.h"
 #include "core/inspect.h"
 #include "core/port_record.h"
-#include "core/stream.h"
+#include "core/server_closing.h"
+#include "core/watcher.h"
 
 #define CLIENTS_PER_LINK 1024u
 #define EXCHANGES_PER_LINK 1024u
-#define LATER_CLOSE 0
-#define LATER_TIDY 1
-#define LATER_REFUSE 2
-#define GRACE_MOST 1000000000ll
-
-static pthread_mutex_t closing_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct tpy_port *closing;
-struct refusal { /* clients that are served no more */
-    struct refusal *next;
-    struct tpy_port *port;
-    void *client;
-};
-static struct refusal *refusals; /* guarded by closing_lock */
-static struct tpy_client *leaving; /* clients that wait for orphans */
-
 static void reply(struct tpy_link *link, struct tpy_say *answer, const struct tpy_say *to, int result, const int *fd)
 {
     answer->type = TPY_SAY_REPLY;
@@ -90,125 +74,16 @@ static void attach(struct tpy_link *link, const struct tpy_say *say)
     reply(link, &answer, say, result, NULL);
 }
 
-static void free_client(struct tpy_client *client)
-{
-    struct tpy_port *port = client->port;
-    struct tpy_client **at = &port->clients;
-    while (*at && *at != client) at = &(*at)->next_of_port;
-    if (*at) *at = client->next_of_port;
-    if (port->ops->detach) port->ops->detach(port->face, client->face);
-    free(client);
-    tpy_port_put(port);
-}
-
-/* Takes an exchange from its client. error 0: the client is gone; else it is told so. */
-static void take_exchange(struct tpy_exchange *exchange, int error)
-{
-    struct tpy_client *client = exchange->client;
-    struct tpy_port *port = client->port;
-    bool wake = false, orphan = false;
-    uint32_t serial = atomic_load(&exchange->serial);
-    int64_t grace = 0;
-    atomic_store(&exchange->ending, true); /* a transfer that waits for this client stops: it holds the lock */
-    if (error == 0 && port->ops->lost && atomic_load(&exchange->state) == TPY_ACCEPTED) grace = port->ops->lost(port->face, exchange, serial, client->face);
-    tpy_lock_take(&port->lock);
-    /* One-way messages it put before it went were sent: they stay. */
-    exchange->oneway_queued = 0;
-    exchange->oneway_backlog = false;
-    atomic_store(&atomic_load(&port->entries)[exchange->entry].seen, UINT64_MAX);
-    for (int i = 0; i < 1000 && tpy_port_collect(port); i++) tpy_relax(); /* a record is busy for the time of a copy */
-    tpy_lock_take(&exchange->lock);
-    uint8_t state = atomic_load(&exchange->state);
-    if (error && (state == TPY_QUEUED || state == TPY_ACCEPTED)) tpy_exchange_answer_error(exchange, error, &wake);
-    tpy_port_unbind(port, exchange);
-    if (grace > 0 && state == TPY_ACCEPTED && atomic_load(&exchange->serial) == serial) {
-        orphan = true;
-        exchange->grace = tpy_now() + (grace < GRACE_MOST ? grace : GRACE_MOST);
-        atomic_store(&exchange->state, TPY_ORPHAN);
-        client->orphans++;
-    } else {
-        atomic_store(&exchange->state, TPY_IDLE); /* until it is freed below: nothing may enter it */
-        atomic_fetch_add(&exchange->serial, 1);
-    }
-    tpy_lock_give(&exchange->lock);
-    for (int priority = 0; priority < 256; priority++) /* but name nobody any more */
-        for (struct tpy_item *item = port->heads[priority].next; item != &port->heads[priority]; item = item->next) {
-            struct tpy_pulse *pulse = (struct tpy_pulse *)item;
-            if (!item->oneway || pulse->from != exchange) continue;
-            pulse->from = NULL;
-        }
-    tpy_lock_give(&port->lock);
-    if (wake) tpy_exchange_wake(exchange);
-    if (orphan) tpy_node_later(LATER_TIDY, exchange->grace, tpy_server_tidy);
-    else tpy_exchange_free(exchange);
-}
-
-static void end_client(struct tpy_client *client, int error)
-{
-    struct tpy_exchange **at = &client->exchanges;
-    while (*at) {
-        struct tpy_exchange *exchange = *at;
-        *at = exchange->next_of_client;
-        take_exchange(exchange, error);
-        if (atomic_load(&exchange->state) == TPY_ORPHAN) { /* keep it in the list */
-            exchange->next_of_client = *at;
-            *at = exchange;
-            at = &exchange->next_of_client;
-        }
-    }
-    if (client->orphans == 0) {
-        free_client(client);
-        return;
-    }
-    client->closing = true;
-    client->next = leaving;
-    leaving = client;
-}
-
 static void detach(struct tpy_link *link, const struct tpy_say *say)
 {
     for (struct tpy_client **at = &link->clients; *at; at = &(*at)->next)
         if ((*at)->id == say->connection) {
             struct tpy_client *client = *at;
             *at = client->next;
-            end_client(client, 0);
+            tpy_server_end_client(client, 0);
             return;
         }
 }
-
-static void tidy(void)
-{
-    int64_t now = tpy_now();
-    for (struct tpy_client **at = &leaving; *at;) {
-        struct tpy_client *client = *at;
-        for (struct tpy_exchange **from = &client->exchanges; *from;) {
-            struct tpy_exchange *exchange = *from;
-            tpy_lock_take(&exchange->lock);
-            bool over = exchange->grace <= now;
-            if (over) {
-                atomic_fetch_add(&exchange->serial, 1);
-                atomic_store(&exchange->state, TPY_IDLE);
-            }
-            tpy_lock_give(&exchange->lock);
-            if (!over) {
-                tpy_node_later(LATER_TIDY, exchange->grace, tpy_server_tidy);
-                from = &exchange->next_of_client;
-                continue;
-            }
-            *from = exchange->next_of_client;
-            client->orphans--;
-            tpy_exchange_free(exchange);
-        }
-        if (client->orphans > 0) {
-            at = &client->next;
-            continue;
-        }
-        *at = client->next;
-        free_client(client);
-    }
-}
-
-void tpy_server_tidy(void) { tpy_node_later(LATER_TIDY, 0, tidy); }
 
 static void bind(struct tpy_link *link, const struct tpy_say *say)
 {
@@ -252,7 +127,7 @@ static void unbind(struct tpy_link *link, const struct tpy_say *say)
     uint8_t accepted = TPY_ACCEPTED;
     /* A thread that is gone waits for nothing, so there is no grace. */
     atomic_compare_exchange_strong(&exchange->state, &accepted, TPY_IDLE);
-    take_exchange(exchange, 0);
+    tpy_server_take_exchange(exchange, 0);
 }
 
 static void bulk(struct tpy_link *link, const struct tpy_say *say)
@@ -356,117 +231,12 @@ static void on_died(struct tpy_link *link)
     while (link->clients) {
         struct tpy_client *client = link->clients;
         link->clients = client->next;
-        end_client(client, 0);
+        tpy_server_end_client(client, 0);
     }
-}
-
-/* With the port's lock: a client's offers that wait and are nobody's yet. */
-static void turn_away(struct tpy_port *port, struct tpy_client *client)
-{
-    for (struct tpy_exchange *exchange = client->exchanges; exchange; exchange = exchange->next_of_client) {
-        bool wake = false;
-        tpy_lock_take(&exchange->lock);
-        if (atomic_load(&exchange->state) == TPY_QUEUED && !exchange->held) {
-            tpy_port_dequeue(port, &exchange->item);
-            tpy_exchange_answer_error(exchange, ESRCH, &wake);
-            atomic_store(&exchange->state, TPY_IDLE);
-        }
-        tpy_lock_give(&exchange->lock);
-        if (wake) tpy_exchange_wake(exchange);
-    }
-}
-
-static void refuse(void)
-{
-    for (;;) {
-        pthread_mutex_lock(&closing_lock);
-        struct refusal *refusal = refusals;
-        if (refusal) refusals = refusal->next;
-        pthread_mutex_unlock(&closing_lock);
-        if (!refusal) return;
-        struct tpy_port *port = refusal->port;
-        tpy_lock_take(&port->lock);
-        for (struct tpy_client *client = port->clients; client; client = client->next_of_port)
-            if (client->face == refusal->client) atomic_store(&client->refused, true);
-        tpy_port_collect(port); /* those who posted before and sleep */
-        for (struct tpy_client *client = port->clients; client; client = client->next_of_port)
-            if (client->face == refusal->client) {
-                struct tpy_say gone = {.type = TPY_SAY_GONE, .version = TPY_WIRE_VERSION, .connection = client->id, .flags = 1};
-                turn_away(port, client);
-                if (tpy_link_say(client->link, &gone, NULL, 0) == -EAGAIN) tpy_node_drop(client->link);
-            }
-        if (port->queued) tpy_port_hand_over(port, false);
-        tpy_lock_give(&port->lock);
-        tpy_port_put(port);
-        free(refusal);
-    }
-}
-
-void tpy_port_refuse(struct tpy_port *port, void *client)
-{
-    struct refusal *refusal = malloc(sizeof *refusal);
-    if (!refusal) abort(); /* like any promise, it cannot be kept without memory */
-    tpy_lock_take(&port->lock);
-    port->users++;
-    tpy_lock_give(&port->lock);
-    *refusal = (struct refusal){.port = port, .client = client};
-    pthread_mutex_lock(&closing_lock);
-    refusal->next = refusals;
-    refusals = refusal;
-    pthread_mutex_unlock(&closing_lock);
-    tpy_node_later(LATER_REFUSE, 0, refuse);
-}
-
-static void close_ports(void)
-{
-    for (;;) {
-        pthread_mutex_lock(&closing_lock);
-        struct tpy_port *port = closing;
-        if (port) closing = port->next;
-        pthread_mutex_unlock(&closing_lock);
-        if (!port) return;
-        while (port->clients) {
-            struct tpy_client *client = port->clients;
-            struct tpy_link *link = client->link;
-            if (client->closing) { /* only waits for orphans: now it need not */
-                for (struct tpy_exchange *exchange = client->exchanges; exchange; exchange = exchange->next_of_client) exchange->grace = 0;
-                port->clients = client->next_of_port;
-                tpy_server_tidy();
-                continue;
-            }
-            struct tpy_say gone = {.type = TPY_SAY_GONE, .version = TPY_WIRE_VERSION, .connection = client->id};
-            for (struct tpy_client **at = &link->clients; *at; at = &(*at)->next)
-                if (*at == client) {
-                    *at = client->next;
-                    break;
-                }
-            tpy_link_say(link, &gone, NULL, 0);
-            end_client(client, ESRCH);
-        }
-        tpy_port_put(port);
-    }
-}
-
-void tpy_server_close_port(struct tpy_port *port)
-{
-    pthread_mutex_lock(&closing_lock);
-    port->next = closing;
-    closing = port;
-    pthread_mutex_unlock(&closing_lock);
-    tpy_node_later(LATER_CLOSE, 0, close_ports);
-}
-
-static void in_child(void)
-{
-    pthread_mutex_init(&closing_lock, NULL);
-    closing = NULL;
-    refusals = NULL;
-    leaving = NULL;
 }
 
 __attribute__((constructor)) static void begin(void)
 {
-    tpy_at_fork_child(in_child);
-    tpy_node_server_hooks.say = on_say;
-    tpy_node_server_hooks.died = on_died;
+    tpy_watcher_server_hooks.say = on_say;
+    tpy_watcher_server_hooks.died = on_died;
 }
