@@ -46,6 +46,22 @@ static struct tpy_connection *take_record(void)
     return connection;
 }
 
+/* On the watcher: what it hears next may be that the port is gone. The opener's use of the link becomes the connection's. */
+static void enter(struct tpy_link *link, const struct tpy_say *reply, void *argument)
+{
+    struct tpy_connection *connection = argument;
+    pthread_mutex_lock(&tpy_connections_lock);
+    connection->link = link;
+    connection->id = reply->connection;
+    connection->port_flags = reply->flags;
+    connection->reply = reply->word;
+    connection->next = link->connections;
+    link->connections = connection;
+    atomic_fetch_add(&connection->generation, 1);
+    atomic_store(&connection->state, TPY_CONNECTION_OPEN);
+    pthread_mutex_unlock(&tpy_connections_lock);
+}
+
 int tpy_connection_open(pid_t pid, uint32_t port, uint32_t tag, uint64_t cookie, struct tpy_connection **opened)
 {
     struct tpy_link *link;
@@ -54,8 +70,12 @@ int tpy_connection_open(pid_t pid, uint32_t port, uint32_t tag, uint64_t cookie,
     if (result != 0) return result;
     tpy_fault_arm();
     struct tpy_connection *connection = take_record();
-    if (!connection) result = -EAGAIN;
-    else result = tpy_link_request(link, &say, &reply, &fd);
+    if (connection) {
+        connection->port = port;
+        connection->gone = NULL;
+        atomic_store(&connection->refused, false);
+        result = tpy_link_request_heard(link, &say, &reply, &fd, enter, connection);
+    } else result = -EAGAIN;
     if (result != 0) {
         pthread_mutex_lock(&tpy_connections_lock);
         if (connection) give_back(connection);
@@ -63,19 +83,7 @@ int tpy_connection_open(pid_t pid, uint32_t port, uint32_t tag, uint64_t cookie,
         tpy_link_release(link);
         return result;
     }
-    connection->link = link;
-    connection->id = reply.connection;
-    connection->port = port;
-    connection->port_flags = reply.flags;
-    connection->reply = reply.word;
-    connection->gone = NULL;
-    atomic_store(&connection->refused, false);
-    pthread_mutex_lock(&tpy_connections_lock);
-    connection->next = link->connections;
-    link->connections = connection;
-    atomic_fetch_add(&connection->generation, 1);
-    atomic_store(&connection->state, atomic_load(&link->dead) ? TPY_CONNECTION_GONE : TPY_CONNECTION_OPEN);
-    pthread_mutex_unlock(&tpy_connections_lock);
+    if (fd >= 0) close(fd);
     *opened = connection;
     return 0;
 }

@@ -129,14 +129,18 @@ int tpy_link_hear(struct tpy_link *link, struct tpy_say *say, int *fds, unsigned
     return size == 0 ? -EPIPE : -EPROTO;
 }
 
-static int request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd)
+static int request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd, tpy_link_heard *heard, void *argument)
 {
     int64_t deadline = tpy_now() + REQUEST_TIME;
     *fd = -1;
     pthread_mutex_lock(&link->requesting);
     uint32_t request = atomic_load(&link->request) + 1;
     if (request == 0) request = 1;
+    tpy_lock_take(&link->replying);
+    link->heard = heard;
+    link->heard_argument = argument;
     atomic_store(&link->request, request);
+    tpy_lock_give(&link->replying);
     say->version = TPY_WIRE_VERSION;
     say->request = request;
     int result;
@@ -155,38 +159,49 @@ static int request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *r
             deadline = tpy_now() + REQUEST_GRACE;
         }
     }
+    if (result != 0) {
+        tpy_lock_take(&link->replying);
+        if (atomic_load(&link->replied) == request) result = 0; /* it came just now */
+        else atomic_store(&link->request, request + 1);         /* one that comes later answers nobody */
+        tpy_lock_give(&link->replying);
+    }
     if (result == 0) {
         *reply = link->reply;
         *fd = link->reply_fd;
         link->reply_fd = -1;
-        result = reply->result;
-    } else {
-        /* A reply that comes later answers nobody. */
-        atomic_store(&link->request, request + 1);
+        result = reply->result <= 0 && reply->result >= -4095 ? reply->result : -EPROTO;
     }
     pthread_mutex_unlock(&link->requesting);
     return result == -EPIPE ? -ESRCH : result == -EAGAIN && tpy_now() >= deadline ? -ETIMEDOUT : result;
 }
 
-int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd)
+int tpy_link_request_heard(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd, tpy_link_heard *heard, void *argument)
 {
     int before;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    int result = request(link, say, reply, fd);
+    int result = request(link, say, reply, fd, heard, argument);
     pthread_setcancelstate(before, NULL);
     return result;
+}
+
+int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd)
+{
+    return tpy_link_request_heard(link, say, reply, fd, NULL, NULL);
 }
 
 void tpy_link_replied(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count)
 {
     unsigned kept = 0;
+    tpy_lock_take(&link->replying);
     if (say->request == atomic_load(&link->request) && atomic_load(&link->replied) != say->request) {
         link->reply = *say;
         if (link->reply_fd >= 0) close(link->reply_fd);
         link->reply_fd = count > 0 ? fds[0] : -1;
         kept = count > 0;
+        if (say->result == 0 && link->heard) link->heard(link, say, link->heard_argument);
         atomic_store(&link->replied, say->request);
         tpy_futex_wake_private(&link->replied, 1);
     }
+    tpy_lock_give(&link->replying);
     for (unsigned i = kept; i < count; i++) close(fds[i]);
 }

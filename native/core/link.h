@@ -52,6 +52,10 @@ struct tpy_say { /* wire format, one datagram */
 
 #define TPY_SAY_FDS_MAX 253
 
+struct tpy_link;
+/* Runs on the watcher for a reply without error that comes in time, before the watcher hears anything else. */
+typedef void tpy_link_heard(struct tpy_link *link, const struct tpy_say *reply, void *argument);
+
 struct tpy_link {
     int fd, pidfd;
     struct tpy_identity who;
@@ -67,6 +71,9 @@ struct tpy_link {
     const struct tpy_node_page *page;
     pthread_mutex_t requesting;
     _Atomic uint32_t request, replied; /* replied: futex */
+    struct tpy_lock replying; /* the watcher takes a reply, or its request gives up: one of them */
+    tpy_link_heard *heard;
+    void *heard_argument;
     struct tpy_say reply;
     int reply_fd;
     struct tpy_connection *connections; /* guarded by tpy_connections_lock */
@@ -89,6 +96,8 @@ int tpy_link_hear(struct tpy_link *link, struct tpy_say *say, int *fds, unsigned
 
 /* Client: says a request and waits for its reply (at most 5 s). The reply's result, or -ETIMEDOUT, -ESRCH. *fd: the descriptor that came, or -1. */
 int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd);
+/* The same for one whose outcome must be known before what the server says next. */
+int tpy_link_request_heard(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd, tpy_link_heard *heard, void *argument);
 /* Watcher: a reply was heard; takes the descriptors over. */
 void tpy_link_replied(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count);
 

@@ -13,8 +13,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "core/lane.h"
@@ -77,19 +75,11 @@ struct liar {
 static void lie_to_clients(void *argument)
 {
     struct liar *liar = argument;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat space;
-    int fds[200];
-    CHECK_SYS(stat("/proc/self/ns/pid", &space));
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/%d.%lu", check_directory(), getpid(), (unsigned long)space.st_ino);
-    int fd = (int)CHECK_SYS(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    CHECK_SYS(bind(fd, (struct sockaddr *)&address, sizeof address));
-    CHECK_SYS(listen(fd, 10));
+    int fds[200], fd = core_wire_listen();
     qnx_count(&liar->ready);
     int client = (int)CHECK_SYS(accept4(fd, NULL, NULL, SOCK_CLOEXEC));
-    struct tpy_say hello, reply = {.type = TPY_SAY_REPLY, .version = TPY_WIRE_VERSION};
-    CHECK_EQ(recv(client, &hello, sizeof hello, 0), sizeof hello);
-    reply.request = hello.request;
+    struct tpy_say hello = core_wire_hear(client, TPY_SAY_HELLO), reply = core_wire_reply(&hello);
+    reply.version = TPY_WIRE_VERSION;
     struct tpy_link link = {.fd = client};
     unsigned count = liar->lie == LIE_MANY ? 200 : 1;
     for (unsigned i = 0; i < count; i++) fds[i] = make(liar->lie < LIE_NOTHING ? liar->lie : UNSEALED, sizeof(struct tpy_node_page));

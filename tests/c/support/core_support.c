@@ -8,7 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include "core/node.h"
 
 static const struct tpy_port_ops plain;
 
@@ -111,6 +116,47 @@ unsigned core_mappings(void)
 void core_await_counts(unsigned descriptors, unsigned mappings)
 {
     while (core_descriptors() > descriptors || core_mappings() > mappings) sched_yield();
+}
+
+int core_wire_listen(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat space;
+    char directory[80];
+    CHECK_OK(tpy_node_directory(geteuid(), directory, sizeof directory));
+    CHECK_SYS(stat("/proc/self/ns/pid", &space));
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/%d.%lu", directory, getpid(), (unsigned long)space.st_ino);
+    int fd = (int)CHECK_SYS(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    CHECK_SYS(bind(fd, (struct sockaddr *)&address, sizeof address));
+    CHECK_SYS(listen(fd, 10));
+    return fd;
+}
+
+int core_page(void) { return (int)CHECK_OK(tpy_memory_create("tetrapylon-node", sizeof(struct tpy_node_page))); }
+
+int core_wire_greet(int listener, int page)
+{
+    int client = (int)CHECK_SYS(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+    struct tpy_say hello = core_wire_hear(client, TPY_SAY_HELLO);
+    core_wire_say(client, core_wire_reply(&hello), page);
+    return client;
+}
+
+struct tpy_say core_wire_hear(int client, enum tpy_say_type type)
+{
+    struct tpy_say say;
+    CHECK_EQ(recv(client, &say, sizeof say, 0), sizeof say);
+    CHECK_EQ(say.type, type);
+    return say;
+}
+
+struct tpy_say core_wire_reply(const struct tpy_say *to) { return (struct tpy_say){.type = TPY_SAY_REPLY, .request = to->request}; }
+
+void core_wire_say(int client, struct tpy_say say, int object)
+{
+    struct tpy_link link = {.fd = client};
+    say.version = TPY_WIRE_VERSION;
+    CHECK_OK(tpy_link_say(&link, &say, &object, object >= 0));
 }
 
 unsigned core_random(unsigned *state)

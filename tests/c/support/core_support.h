@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/link.h"
 #include "core/port.h"
 #include "core/thread.h"
 
@@ -32,6 +33,16 @@ unsigned core_descriptors(void);
 unsigned core_mappings(void);
 /* Waits until the counts are down to these again. */
 void core_await_counts(unsigned descriptors, unsigned mappings);
+/* A server that speaks the wire by hand, on the thread that calls these: a socket where this process would be sought, which has no port then; the first
+ * client, whose HELLO is answered with this page (core_page for a good one); what it says next, which is of this type. */
+int core_wire_listen(void);
+int core_wire_greet(int listener, int page);
+struct tpy_say core_wire_hear(int client, enum tpy_say_type type);
+/* Says this, with the version filled in. */
+void core_wire_say(int client, struct tpy_say say, int object);
+/* A reply to what was heard. */
+struct tpy_say core_wire_reply(const struct tpy_say *to);
+int core_page(void);
 /* A small pseudo-random sequence of its own state. */
 unsigned core_random(unsigned *state);
 
