@@ -153,10 +153,14 @@ static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size
     if (again) {
         tpy_lock_take(&port->lock);
         tpy_lock_take(&exchange->lock);
-        if (atomic_load(&exchange->state) == TPY_QUEUED && exchange->port == port && !exchange->item.queued)
-            tpy_port_enqueue(port, &exchange->item, false);
+        bool back = atomic_load(&exchange->state) == TPY_QUEUED && exchange->port == port && !exchange->item.queued;
+        if (back && atomic_load(&exchange->client->refused) && !exchange->held) { /* since we took it out */
+            tpy_exchange_answer_error(exchange, ESRCH, &wake);
+            atomic_store(&exchange->state, TPY_IDLE);
+        } else if (back) tpy_port_enqueue(port, &exchange->item, false);
         tpy_lock_give(&exchange->lock);
         tpy_lock_give(&port->lock);
+        if (wake) tpy_exchange_wake(exchange);
     }
     return result;
 }

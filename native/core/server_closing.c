@@ -15,6 +15,7 @@
 #define LATER_TIDY 1
 #define LATER_REFUSE 2
 #define GRACE_MOST 1000000000ll
+#define LOCK_LOOK 50000 /* ns */
 
 static pthread_mutex_t closing_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpy_port *closing;
@@ -134,12 +135,22 @@ static void tidy(void)
 
 void tpy_server_tidy(void) { tpy_watcher_later(LATER_TIDY, 0, tidy); }
 
-/* With the port's lock: a client's offers that wait and are nobody's yet. */
+/* With the port's lock: takes the record's lock, unless an accepted offer's transfer has it, which may take as long as the client likes. */
+static bool enter_unless_accepted(struct tpy_exchange *exchange)
+{
+    while (!tpy_lock_try(&exchange->lock)) {
+        if (atomic_load(&exchange->state) == TPY_ACCEPTED) return false;
+        tpy_futex_wait_private(&exchange->lock.word, 1, tpy_now() + LOCK_LOOK);
+    }
+    return true;
+}
+
+/* With the port's lock: a client's offers that wait and are nobody's yet. One that is accepted and comes back to the queue is turned away there. */
 static void turn_away(struct tpy_port *port, struct tpy_client *client)
 {
     for (struct tpy_exchange *exchange = client->exchanges; exchange; exchange = exchange->next_of_client) {
         bool wake = false;
-        tpy_lock_take(&exchange->lock);
+        if (!enter_unless_accepted(exchange)) continue;
         if (atomic_load(&exchange->state) == TPY_QUEUED && !exchange->held) {
             tpy_port_dequeue(port, &exchange->item);
             tpy_exchange_answer_error(exchange, ESRCH, &wake);
