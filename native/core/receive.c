@@ -126,42 +126,45 @@ static void accept_pulse(struct tpy_port *port, struct tpy_pulse *pulse, struct 
     }
 }
 
+/* Our parts fault: the offer goes back to the queue, unless its client was refused since we took it out. No port lock. */
+static void go_back(struct tpy_port *port, struct tpy_exchange *exchange)
+{
+    bool wake = false;
+    tpy_lock_take(&port->lock);
+    tpy_lock_take(&exchange->lock);
+    bool back = atomic_load(&exchange->state) == TPY_QUEUED && exchange->port == port && !exchange->item.queued;
+    if (back && atomic_load(&exchange->client->refused) && !exchange->held) {
+        tpy_exchange_answer_error(exchange, ESRCH, &wake);
+        atomic_store(&exchange->state, TPY_IDLE);
+    } else if (back) tpy_port_enqueue(port, &exchange->item, false);
+    tpy_lock_give(&exchange->lock);
+    tpy_lock_give(&port->lock);
+    if (wake) tpy_exchange_wake(exchange);
+}
+
 /* The part of a large message beyond the inline bytes; no port lock. 1, 0 look for another, -EFAULT. */
 static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size_t count, struct tpy_receipt *receipt, uint64_t beyond)
 {
     struct tpy_exchange *exchange = receipt->exchange;
-    if (!tpy_exchange_enter(exchange, receipt->sequence, false)) return 0;
+    /* A holder is told of its offer even if the client has withdrawn that: its next call finds out, and it still holds the exchange. */
+    if (!tpy_exchange_enter(exchange, receipt->sequence, false)) return receipt->flags & TPY_OFFER_CONTINUE ? 1 : 0;
     ssize_t got = tpy_exchange_copy_in(exchange, 0, parts, count);
-    bool wake = false, again = false;
+    bool wake = false;
     int result = 1;
-    if (got >= 0 && tpy_exchange_wanted(exchange)) {
-        receipt->received = exchange->received = beyond;
-    } else if (got == -TPY_ESRVRFAULT) { /* our parts: it stays queued */
+    if (got >= 0 && tpy_exchange_wanted(exchange)) receipt->received = exchange->received = beyond;
+    else if (got == -TPY_ESRVRFAULT) {
+        /* Not accepted after all: the handle that its holder has is good again. */
+        atomic_store(&exchange->serial, receipt->sequence > 1 ? receipt->sequence - 1 : UINT32_MAX);
         atomic_store(&exchange->state, TPY_QUEUED);
-        again = true;
         result = -EFAULT;
-    } else {
-        /* A holder is told all the same: that its client has withdrawn this one, its next call finds out. */
-        if (got < 0 || !exchange->held) {
-            if (got == -EFAULT) tpy_exchange_answer_error(exchange, EFAULT, &wake);
-            atomic_store(&exchange->state, TPY_IDLE);
-            result = 0;
-        }
+    } else if (got == -EFAULT || !exchange->held) {
+        if (got == -EFAULT) tpy_exchange_answer_error(exchange, EFAULT, &wake);
+        atomic_store(&exchange->state, TPY_IDLE);
+        result = 0;
     }
     tpy_lock_give(&exchange->lock);
     if (wake) tpy_exchange_wake(exchange);
-    if (again) {
-        tpy_lock_take(&port->lock);
-        tpy_lock_take(&exchange->lock);
-        bool back = atomic_load(&exchange->state) == TPY_QUEUED && exchange->port == port && !exchange->item.queued;
-        if (back && atomic_load(&exchange->client->refused) && !exchange->held) { /* since we took it out */
-            tpy_exchange_answer_error(exchange, ESRCH, &wake);
-            atomic_store(&exchange->state, TPY_IDLE);
-        } else if (back) tpy_port_enqueue(port, &exchange->item, false);
-        tpy_lock_give(&exchange->lock);
-        tpy_lock_give(&port->lock);
-        if (wake) tpy_exchange_wake(exchange);
-    }
+    if (result < 0) go_back(port, exchange);
     return result;
 }
 

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/exchange_record.h"
@@ -267,6 +269,86 @@ CASE(a_cancel_after_the_confirmation_says_that_it_came)
     tpy_thread_cancel(atomic_load(&client.record));
     CHECK_EQ(client_result(&client), -ECANCELED);
     CHECK_EQ(offer.reached, TPY_REACHED_CONFIRMED);
+    client_stop(&client);
+    CHECK_OK(tpy_port_destroy(port));
+}
+
+#define LARGE 1000000
+
+/* What cannot be stored was not accepted: its holder can receive it again. */
+CASE(a_holder_whose_parts_fault_is_its_holder_still)
+{
+    static char message[LARGE], stored[LARGE];
+    struct iovec send = {message, LARGE}, bad[] = {{stored, TPY_INLINE}, {(void *)8, LARGE}}, good = {stored, LARGE};
+    struct tpy_offer first = plain_offer(0), next = plain_offer(TPY_OFFER_CONTINUE);
+    struct tpy_receipt receipt;
+    struct client client;
+    uint32_t id;
+    struct tpy_port *port = core_port(&id);
+    client_start(&client, id);
+    struct tpy_receipt held = hold_first(&client, port, &first);
+    struct tpy_filter filter = {.only = held.exchange, .held = held.sequence};
+    next.send = &send;
+    next.send_parts = 1;
+    memset(message, 7, LARGE);
+    atomic_store(&client.offer, &next);
+    CHECK_EQ(tpy_receive(port, &filter, bad, 2, 0, SOON, &receipt), -EFAULT);
+    CHECK_EQ(tpy_receive(port, &filter, bad, 2, 0, SOON, &receipt), -EFAULT);
+    CHECK_EQ(tpy_receive(port, &filter, &good, 1, 0, SOON, &receipt), 0);
+    CHECK_MEM_EQ(stored, message, LARGE);
+    CHECK_EQ(tpy_finish(receipt.exchange, receipt.sequence, 0, NULL, 0), 0);
+    CHECK_EQ(client_result(&client), 0);
+    client_stop(&client);
+    CHECK_OK(tpy_port_destroy(port));
+}
+
+static _Atomic(struct tpy_thread *) slow;
+static _Atomic(struct tpy_exchange *) slow_exchange;
+static char *page;
+
+/* The client's own page keeps it from going on, until the server waits for more and the client is to give up its offer. */
+static void cancel_and_go_on(int signal)
+{
+    (void)signal;
+    while (atomic_load(&atomic_load(&slow_exchange)->state) != TPY_ACCEPTED) sched_yield();
+    tpy_thread_cancel(atomic_load(&slow));
+    mprotect(page, 4096, PROT_READ | PROT_WRITE);
+}
+
+/* While its holder copies it: that holds the exchange all the same. */
+CASE(an_offer_withdrawn_in_its_transfer_leaves_the_exchange_with_its_holder)
+{
+    static char stored[LARGE];
+    struct iovec send, part = {stored, LARGE};
+    struct tpy_offer first = plain_offer(0), withdrawn = plain_offer(TPY_OFFER_CONTINUE | TPY_OFFER_ACCOUNTED), next = withdrawn;
+    struct sigaction action = {.sa_handler = cancel_and_go_on};
+    struct tpy_receipt receipt;
+    struct client client;
+    uint32_t id;
+    core_forbid(SYS_process_vm_readv); /* or the server would not wait for it */
+    struct tpy_port *port = core_port(&id);
+    client_start(&client, id);
+    struct tpy_receipt held = hold_first(&client, port, &first);
+    struct tpy_filter filter = {.only = held.exchange, .held = held.sequence};
+    atomic_store(&slow, atomic_load(&client.record));
+    atomic_store(&slow_exchange, held.exchange);
+    page = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(page != MAP_FAILED);
+    send = (struct iovec){page, LARGE};
+    page += 16 * 4096;
+    CHECK_SYS(mprotect(page, 4096, PROT_NONE));
+    CHECK_SYS(sigaction(SIGSEGV, &action, NULL));
+    withdrawn.send = &send;
+    withdrawn.send_parts = 1;
+    atomic_store(&client.offer, &withdrawn);
+    CHECK_EQ(tpy_receive(port, &filter, &part, 1, 0, SOON, &receipt), 0);
+    CHECK_EQ(client_result(&client), -ECANCELED);
+    CHECK_EQ(tpy_turn(receipt.exchange, receipt.sequence, 0, NULL, 0), -ESRCH);
+    filter.held = receipt.sequence;
+    atomic_store(&client.offer, &next);
+    CHECK_EQ(tpy_receive(port, &filter, NULL, 0, 0, SOON, &receipt), 0);
+    CHECK_EQ(tpy_finish(receipt.exchange, receipt.sequence, 0, NULL, 0), 0);
+    CHECK_EQ(client_result(&client), 0);
     client_stop(&client);
     CHECK_OK(tpy_port_destroy(port));
 }

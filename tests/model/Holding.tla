@@ -34,6 +34,9 @@
 (*   anyone    a continuation goes to whoever receives                     *)
 (*   refuse    refused clients are told before the queue is looked through *)
 (*   stays     refusing does not look through the queue                    *)
+(*   again     nor does what goes back to the queue look who was refused   *)
+(*   counted   what goes back counts as accepted, so its holder is none    *)
+(*   stranger  nor is who accepted what the client withdraws meanwhile     *)
 (*   hangup    a hang-up is only a post                                    *)
 (***************************************************************************)
 EXTENDS Integers, FiniteSets
@@ -46,6 +49,7 @@ CONSTANTS Last,       \* offers and hang-ups of the client
           Interrupts, \* of the client
           Pauses,     \* interrupts of holders
           Refusals,   \* 0 or 1
+          Faults,     \* receives that cannot store all of what they have accepted
           Leaves,     \* may a thread that has let go receive no more?
           Deaths,     \* 0 or 1, of the client
           Kills,      \* 0 or 1, of the server
@@ -65,12 +69,13 @@ variables
   lock = FALSE, seen = 0, turnedAway = FALSE, bound = TRUE,
   record = [state |-> "idle", sequence |-> 0, held |-> FALSE, open |-> 0, serial |-> 0],
   told = [r \in Receivers |-> FALSE],                    \* its private word has changed
-  pauses = Pauses, dead = FALSE,
+  pauses = Pauses, faults = Faults, dead = FALSE,
   \* what happened, for the invariants only
   total = 0, wrong = FALSE, sent = 0, hangups = {}, ended = TRUE, betrayed = FALSE;
 
 define {
-  Holder == record.state \in {"held", "accepted"} \/ (record.state = "queued" /\ record.held)
+  \* "back": on its way back to the queue, where nobody takes it yet
+  Holder == record.state \in {"held", "accepted"} \/ (record.state \in {"queued", "back"} /\ record.held)
   Standing(serial) == bound /\ record.serial = serial /\ Holder
   Marked(s) == IF progress.of = s THEN progress.mark ELSE 0
   Open == answer[1] = record.open \/ (answer[1] = record.sequence /\ answer[2] = "ask")
@@ -172,7 +177,7 @@ Receive:
       hold := FALSE;
     Accepted:
       accepted := record.sequence;
-      if (Commits /\ Accounted) goto Commit;
+      either { await Commits /\ Accounted; goto Commit } or await ~Commits \/ ~Accounted \/ faults > 0;
     Answered:
       word := answer;
       if (answer[1] = record.sequence /\ answer[2] /= "ask") goto Drop;
@@ -181,7 +186,11 @@ Receive:
         if (answer = word) { Answer(<<record.sequence, "dropped", FALSE>>); goto Drop } else goto Answered;
       };
     Posted:
-      if (post /= record.sequence) goto Drop else { record.open := word[1]; goto Taken };
+      if (post /= record.sequence) goto Drop
+      else {
+        record.open := word[1];
+        either goto Taken or { await faults > 0; faults := faults - 1; goto Part };
+      };
     Commit:
       if (progress.of > record.sequence \/ (progress.of = record.sequence /\ progress.closed)) goto Drop
       else {
@@ -200,6 +209,35 @@ Receive:
       count := 0 || word := <<0, "done", FALSE>>;
       Give();
       goto Work;
+    Part:                                                 \* accepted, and more of it than the first bytes is to be copied
+      record.state := "accepted" || record.serial := record.serial + 1;
+      serial := record.serial;
+      count := 0 || word := <<0, "done", FALSE>>;
+      Give();
+    Copy:                                                 \* the rest, with the record's lock alone; here it fails
+      await ~lock;
+      if (~bound \/ record.serial /= serial \/ record.state /= "accepted") { if (Bug = "stranger") goto Receive else goto Lost }
+      else if (Bug = "counted") { record.state := "back"; serial := IF record.held THEN serial - 1 ELSE Nobody }
+      else { record.state := "back" || record.serial := serial - 1; serial := IF record.held THEN serial - 1 ELSE Nobody };
+    Again:                                                \* with the port's too
+      Take();
+      if (record.state /= "back") goto Returned
+      else if (~turnedAway \/ record.held \/ Bug = "again") { record.state := "queued"; goto Returned };
+    AgainLoad:
+      with (gone = answer[1] = record.sequence /\ answer[2] /= "ask") {
+        record := [record EXCEPT !.state = "idle", !.open = IF gone THEN record.open ELSE answer[1]];
+        if (gone) goto Returned;
+      };
+    AgainWanted:
+      if (post /= record.sequence) goto Returned;
+    AgainHeader:
+      reply := [hold |-> FALSE, error |-> TRUE, whole |-> FALSE];
+    AgainPublish:
+      if (Open) { Answer(<<record.sequence, "done", FALSE>>) };
+    Returned:
+      word := <<0, "done", FALSE>>;
+      Give();
+      if (serial = Nobody) goto Receive else goto Held;
     Drop:
       record.state := IF record.held /\ Bug # "dropped" THEN "held" ELSE "idle";
       count := 0 || word := <<0, "done", FALSE>>;
@@ -327,7 +365,7 @@ Refuse:
     Away:
       Take();
       turnedAway := TRUE;
-      if (record.state /= "queued" \/ record.held \/ Bug = "stays") goto Told;
+      if (record.state \notin {"queued", "back"} \/ record.held \/ Bug = "stays") goto Told;
     Load:
       with (gone = answer[1] = record.sequence /\ answer[2] /= "ask") {
         record := [record EXCEPT !.state = "idle", !.open = IF gone THEN record.open ELSE answer[1]];
@@ -383,6 +421,9 @@ Exact == ~wrong /\ total <= Size
 Agreed == bound /\ Idle /\ Accounted => sent = total
 \* What continues goes to its holder, and is refused only if that let go.
 Kept == ~betrayed
+
+\* Nobody takes an offer that was not accepted when its client was refused.
+TurnedAway == pc["refusal"] \in {"Say", "Done"} /\ turnedAway /\ ~lock => ~(record.state = "queued" /\ ~record.held)
 
 Waits(r) == pc[r] = "Rest" /\ ~told[r]
 \* Nothing moves any more, unless somebody interrupts or dies.

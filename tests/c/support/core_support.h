@@ -43,6 +43,8 @@ void core_wire_say(int client, struct tpy_say say, int object);
 /* A reply to what was heard. */
 struct tpy_say core_wire_reply(const struct tpy_say *to);
 int core_page(void);
+/* From now on this system call gives ENOSYS to the calling thread and to those it starts, as a kernel without it would. */
+void core_forbid(int system_call);
 /* A small pseudo-random sequence of its own state. */
 unsigned core_random(unsigned *state);
 
