@@ -199,7 +199,7 @@ ssize_t tpy_exchange_copy_in(struct tpy_exchange *exchange, uint64_t offset, con
     if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && offset + size > exchange->fault_at && exchange->fault_at < here)) return -EFAULT;
     if (offset < here) {
         done = size < here - offset ? size : here - offset;
-        if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data + offset, done, &fault) < done) return -TPY_ESRVRFAULT;
+        if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data + tpy_data_at(here) + offset, done, &fault) < done) return -TPY_ESRVRFAULT;
     }
     return done == size ? (ssize_t)size : tpy_stream_pull(exchange, offset, parts, count, done, size);
 }
@@ -308,7 +308,7 @@ static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, c
     if (result == 0 && length > 0) {
         int fault;
         if (TPY_LIKELY(length <= TPY_INLINE && !exchange->pushed)) {
-            if (tpy_iov_gather(parts, count, 0, exchange->shared->answer.data, length, &fault) < length) result = -TPY_ESRVRFAULT;
+            if (tpy_iov_gather(parts, count, 0, exchange->shared->answer.data + tpy_data_at(length), length, &fault) < length) result = -TPY_ESRVRFAULT;
         } else {
             ssize_t moved = tpy_stream_push(exchange, 0, parts, count, length);
             if (moved < 0) result = (int)moved;

@@ -20,6 +20,10 @@
 #define TPY_INLINE 16384u
 #define TPY_INLINE_HEAD 4096u
 #define TPY_LINE 64u
+/* A short window begins in the line of the word that announces it; a longer one at the next line, since copies between places that differ by less than
+ * a line modulo a page are slow, and most buffers begin at or near the begin of one. */
+#define TPY_DATA_LATER 40u
+#define TPY_DATA_SHORT 1024u
 /* One-way messages that may wait in one exchange; a power of two. */
 #define TPY_ONEWAY_SLOTS 1024u
 
@@ -65,7 +69,7 @@ struct tpy_offer_area { /* the client writes; the server sets only TPY_POST_SLEE
     uint32_t tag;
     uint32_t send_length;
     uint32_t room;
-    unsigned char data[TPY_INLINE];
+    unsigned char data[TPY_INLINE + TPY_DATA_LATER]; /* from tpy_data_at on */
 };
 
 struct tpy_answer_area { /* the server writes; the client sets SLEEP and CANCEL in the word */
@@ -75,7 +79,7 @@ struct tpy_answer_area { /* the server writes; the client sets SLEEP and CANCEL 
     uint16_t reserved;
     int64_t status;
     uint64_t length;
-    unsigned char data[TPY_INLINE];
+    unsigned char data[TPY_INLINE + TPY_DATA_LATER]; /* from tpy_data_at on */
 };
 
 struct tpy_server_line {
@@ -178,6 +182,8 @@ _Static_assert(sizeof(struct tpy_shared) % 4096 == 0, "whole pages");
 #define TPY_NOWHERE UINT64_MAX
 /* How much of a send window lies in the exchange itself. */
 static inline uint64_t tpy_inline_part(uint64_t length) { return length <= TPY_INLINE ? length : TPY_INLINE_HEAD; }
+/* Where in `data` a window of this length begins. */
+static inline size_t tpy_data_at(uint64_t length) { return length < TPY_DATA_SHORT ? 0 : TPY_DATA_LATER; }
 static inline uint32_t tpy_post_sequence(uint64_t post) { return ((uint32_t)post >> 1) & TPY_SEQUENCE_MASK; }
 static inline uint32_t tpy_answer_sequence(uint32_t answer) { return answer >> TPY_ANSWER_SHIFT; }
 

@@ -228,7 +228,7 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
         if (result != 0) return result;
     } else if (length > 0) {
         if (length > TPY_INLINE) length = TPY_INLINE;
-        if (tpy_iov_scatter(offer->reply, offer->reply_parts, 0, answer->data, length, &fault) < length) return -EFAULT;
+        if (tpy_iov_scatter(offer->reply, offer->reply_parts, 0, answer->data + tpy_data_at(length), length, &fault) < length) return -EFAULT;
     }
     offer->status = status;
     offer->length = length;
@@ -294,7 +294,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
 
     struct tpy_offer_area *area = &lane->shared->offer;
     uint64_t here = tpy_inline_part(lane->send_length);
-    uint64_t got = tpy_iov_gather(offer->send, offer->send_parts, 0, area->data, here, &fault);
+    uint64_t got = tpy_iov_gather(offer->send, offer->send_parts, 0, area->data + tpy_data_at(here), here, &fault);
     uint64_t room_end = writable(lane, offer->reply, offer->reply_parts);
     unsigned flags = offer->flags & TPY_OFFER_CONTINUE;
     uint32_t bell = TPY_RING_NO;

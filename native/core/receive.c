@@ -80,13 +80,12 @@ static int accept_offer(struct tpy_port *port, const struct tpy_filter *filter, 
     int result = 1, fault;
     tpy_lock_take(&exchange->lock);
     /* Only the inline part here: the rest may take time, and others wait for this port. */
-    uint64_t here = tpy_inline_part(exchange->send_length);
-    if (here > size) here = size;
+    uint64_t whole = tpy_inline_part(exchange->send_length), here = whole < size ? whole : size;
     if (result == 1 && here > 0) {
         if (TPY_UNLIKELY((exchange->flags & TPY_OFFER_FAULT) && here > exchange->fault_at)) {
             give_up_offer(port, exchange, EFAULT);
             result = 0;
-        } else if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data, here, &fault) < here) result = -EFAULT;
+        } else if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data + tpy_data_at(whole), here, &fault) < here) result = -EFAULT;
     }
     if (result == 1) {
         if (TPY_LIKELY(accept_or_drop(exchange, filter, here, here == size || here == exchange->send_length, &receipt->committed))) {
@@ -326,7 +325,7 @@ static bool accept_at_once(struct tpy_port *port, const struct tpy_filter *filte
     int fault;
     bool plain = takes_at_once(filter, exchange, state, flags, kind) && (uint32_t)(post >> 32) == exchange->oneway_seen &&
                  sequence != exchange->sequence && sequence != 0 && send_length <= TPY_INLINE && exchange->spill_fd < 0 && !exchange->fds;
-    if (TPY_UNLIKELY(!plain || (here > 0 && tpy_iov_scatter(parts, count, 0, offer->data, here, &fault) < here))) {
+    if (TPY_UNLIKELY(!plain || (here > 0 && tpy_iov_scatter(parts, count, 0, offer->data + tpy_data_at(send_length), here, &fault) < here))) {
         tpy_lock_give(&exchange->lock);
         return false;
     }
