@@ -6,11 +6,31 @@ fail() {
   exit 1
 }
 
+# The script was called in a way it does not know.
+misuse() {
+  echo "tetrapylon: $*" >&2
+  exit 2
+}
+
 need_platform() {
   case "$(uname -s)-$(uname -m)" in
     Linux-x86_64 | Linux-aarch64) ;;
     *) fail "this is $(uname -s) on $(uname -m); use a Linux machine with x86_64 or aarch64." ;;
   esac
+}
+
+WRITABLE="build as the user to whom this folder belongs, or in a clone of your own."
+
+# That a build can work in a folder: neither the NAR plugin nor Java's module path take every name.
+need_folder() { # folder
+  case "$1" in
+    *[[:space:],:]*) fail "the name of the folder \"$1\" has a space, comma or colon in it; clone Tetrapylon into one without." ;;
+  esac
+  for needed in "$1/target" "$1"; do
+    [ -e "$needed" ] || continue
+    [ -w "$needed" ] || fail "cannot write to $needed; $WRITABLE"
+    break
+  done
 }
 
 need_command() { # command, what it is, how to get it

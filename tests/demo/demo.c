@@ -5,12 +5,14 @@
  *   demo --c FOLDER [--java COMMAND] [GATE...]
  *
  * FOLDER holds the C programs, named like their gates; COMMAND is a program that runs the Java ones, called with the gate before the other
- * arguments. What programs say is in support/side.h. Children die with this process, and it ends after two minutes whatever happens.
+ * arguments. What programs say is in support/side.h. Sockets and names lie in a directory of this run's own, which is gone at the end.
+ * Children die with this process. It ends after two minutes whatever happens, or at once by SIGINT, SIGTERM or SIGHUP.
  *
  * A gate joins with a line in the table below, a program GATE.c, and a class in java/.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -58,6 +60,35 @@ struct row {
 static struct row rows[4 * GATES];
 static size_t row_count;
 static const char *c_folder, *java_command;
+static char directory[4096];           /* TETRAPYLON_DIR of all programs */
+static volatile pid_t running[2];      /* the sides' processes, 0 for none */
+static volatile sig_atomic_t ended_by; /* the signal that ends the demo early */
+
+/* The sides die, so whoever reads what they say or waits for them goes on, and sees ended_by. */
+static void end_early(int signal)
+{
+    ended_by = signal;
+    for (int i = 0; i < 2; i++)
+        if (running[i] > 0) kill(running[i], SIGKILL);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    return remove(path);
+}
+
+/* In memory where the machine has a file system for that, as the library would choose. */
+static void make_directory(void)
+{
+    const char *temporary = getenv("TMPDIR");
+    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : temporary && *temporary ? temporary : "/tmp";
+    snprintf(directory, sizeof directory, "%s/tetrapylon-demo.XXXXXX", parent);
+    if (!mkdtemp(directory) || setenv("TETRAPYLON_DIR", directory, 1) != 0) {
+        fprintf(stderr, "demo: cannot make a directory in %s: %s\n", parent, strerror(errno));
+        exit(1);
+    }
+}
 
 static long now(void)
 {
@@ -66,18 +97,21 @@ static long now(void)
     return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-static void start(struct side *side, const char *what, bool java, const char *gate, const char *role, const char *name)
+static void start(int which, struct side *side, bool java, const char *gate, const char *name)
 {
+    const char *role = which == 0 ? "serve" : "call";
     char program[4096];
     const char *in_c[] = {program, role, name, NULL}, *in_java[] = {java_command, gate, role, name, NULL};
     int out[2];
     pid_t parent = getpid();
     snprintf(program, sizeof program, "%s/%s", c_folder, gate);
-    *side = (struct side){.what = what, .output = -1};
-    if (pipe2(out, O_CLOEXEC) != 0 || (side->pid = fork()) < 0) {
-        perror("demo");
-        exit(1);
+    *side = (struct side){.what = which == 0 ? "server" : "client", .output = -1};
+    if (pipe2(out, O_CLOEXEC) != 0) {
+        perror("demo: pipe");
+        return;
     }
+    side->output = out[0];
+    side->pid = fork();
     if (side->pid == 0) {
         const char **command = java ? in_java : in_c;
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || dup2(out[1], STDOUT_FILENO) < 0) _exit(127);
@@ -85,8 +119,10 @@ static void start(struct side *side, const char *what, bool java, const char *ga
         fprintf(stderr, "demo: %s: %s\n", command[0], strerror(errno));
         _exit(127);
     }
+    if (side->pid < 0) perror("demo: fork");
     close(out[1]);
-    side->output = out[0];
+    running[which] = side->pid;
+    if (ended_by) end_early(ended_by); /* which came before the line above */
 }
 
 static void heard(struct row *row, struct side *side, const char *line)
@@ -135,7 +171,7 @@ static bool listen_to(struct row *row, struct side *sides, size_t count, bool un
         if (until_ready && sides[0].ready) return true;
         if (!open) return !until_ready;
         long left = deadline - now();
-        if (left <= 0) return false;
+        if (left <= 0 || ended_by) return false;
         if (poll(outputs, count, (int)left) < 0 && errno != EINTR) return false;
         for (size_t i = 0; i < count; i++) {
             if (outputs[i].revents) hear(row, &sides[i]);
@@ -145,21 +181,22 @@ static bool listen_to(struct row *row, struct side *sides, size_t count, bool un
 }
 
 /* Sees to it that a side is gone; true if it has ended by itself and well. closed: its output was, so that its end is near. */
-static bool end(struct side *side, bool closed)
+static bool end(int which, struct side *side, bool closed)
 {
     int status = 0;
-    if (side->pid <= 0) return false;
     if (side->output >= 0) close(side->output);
-    if (!closed && waitpid(side->pid, &status, WNOHANG) == 0) {
-        printf("    the %s did not end\n", side->what);
-        kill(side->pid, SIGKILL);
-        waitpid(side->pid, &status, 0);
-        return false;
-    }
-    if (closed) waitpid(side->pid, &status, 0);
-    if (WIFSIGNALED(status)) printf("    the %s was ended by signal %d\n", side->what, WTERMSIG(status));
+    if (side->pid <= 0) return false;
+    bool late = !closed && waitpid(side->pid, &status, WNOHANG) == 0;
+    if (late) kill(side->pid, SIGKILL);
+    if (late || closed)
+        while (waitpid(side->pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    running[which] = 0;
+    if (ended_by) return false;
+    if (late) printf("    the %s did not end\n", side->what);
+    else if (WIFSIGNALED(status)) printf("    the %s was ended by signal %d\n", side->what, WTERMSIG(status));
     else if (status != 0) printf("    the %s ended with status %d\n", side->what, WEXITSTATUS(status));
-    return status == 0;
+    return !late && status == 0;
 }
 
 static void run(const struct gate *gate, bool java_server, bool java_client)
@@ -172,16 +209,16 @@ static void run(const struct gate *gate, bool java_server, bool java_client)
     snprintf(name, sizeof name, "tetrapylon-demo-%d-%zu", (int)getpid(), row_count);
     printf("%s: a server in %s, a client in %s\n", gate->title, row->server, row->client);
     fflush(stdout);
-    start(&sides[0], "server", java_server, gate->name, "serve", name);
+    start(0, &sides[0], java_server, gate->name, name);
     bool good = listen_to(row, sides, 1, true, deadline);
     if (good) {
-        start(&sides[1], "client", java_client, gate->name, "call", name);
+        start(1, &sides[1], java_client, gate->name, name);
         good = listen_to(row, sides, 2, false, deadline);
-        good &= end(&sides[1], good);
+        good &= end(1, &sides[1], good);
     }
-    good &= end(&sides[0], good);
+    good &= end(0, &sides[0], good);
     row->right = good && row->trips > 0;
-    if (!row->right) printf("    WRONG\n");
+    if (!row->right && !ended_by) printf("    WRONG\n");
 }
 
 static const char *duration(long nanoseconds, char text[32])
@@ -217,6 +254,16 @@ static bool wanted(const char *gate, char **names, int count)
     return count == 0;
 }
 
+static bool is_gate(const char *name)
+{
+    for (size_t i = 0; i < GATES; i++)
+        if (strcmp(gates[i].name, name) == 0) return true;
+    fprintf(stderr, "demo: there is no gate \"%s\"; there are", name);
+    for (size_t i = 0; i < GATES; i++) fprintf(stderr, "%s %s", i == 0 ? "" : i + 1 < GATES ? "," : " and", gates[i].name);
+    fprintf(stderr, ".\n");
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     int at = 1;
@@ -228,15 +275,23 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: demo --c FOLDER [--java COMMAND] [GATE...]\n");
         return 2;
     }
+    for (int i = at; i < argc; i++)
+        if (!is_gate(argv[i])) return 2;
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], &(struct sigaction){.sa_handler = end_early}, NULL); /* which a program that is started does not inherit */
     alarm(LIMIT);
     long begin = now();
+    make_directory();
     printf("Tetrapylon %s\n", tpy_version());
     for (size_t i = 0; i < GATES; i++)
         for (int mixture = 0; wanted(gates[i].name, argv + at, argc - at) && mixture < (gates[i].in_java && java_command ? 4 : 1); mixture++)
-            run(&gates[i], mixture & 1, mixture & 2);
-    if (row_count == 0) {
-        fprintf(stderr, "demo: there is no such gate\n");
-        return 2;
+            if (!ended_by) run(&gates[i], mixture & 1, mixture & 2);
+    nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    if (ended_by == SIGALRM) fprintf(stderr, "demo: it took more than %d s\n", LIMIT);
+    if (ended_by) {
+        signal(ended_by, SIG_DFL);
+        raise(ended_by);
     }
     int wrong = report();
     if (wrong) printf("\n%d of %zu pairs went WRONG.\n", wrong, row_count);

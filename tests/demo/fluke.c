@@ -77,7 +77,7 @@ static void serve(const char *name)
         else status = fluke_ipc_server_ack_send_over_receive(&params);
     }
     must("the last reply", fluke_ipc_reply(&params));
-    demo_did("answered %d messages of %d B with %d references", messages, bytes, files);
+    demo_did("answered %d messages of %d B with %d %s", messages, bytes, files, files == 1 ? "reference" : "references");
     fluke_port_destroy(&port);
     fluke_pset_destroy(&pset);
 }

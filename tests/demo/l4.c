@@ -82,7 +82,7 @@ static void serve(const char *name)
         error = l4_ipc_wait(&client, &incoming, &word, &size, L4_IPC_NEVER, &dope);
     }
     l4_ipc_send(client, L4_IPC_SHORT_MSG, word + 1, cuts, AT_ONCE, &dope);
-    demo_did("answered %d messages with %d B of strings, %d of them cut, and %d flexpages", messages, bytes, cuts, pages);
+    demo_did("answered %d messages with %d B of strings, %d of them cut, and %d %s", messages, bytes, cuts, pages, pages == 1 ? "flexpage" : "flexpages");
     names_unregister(name);
 }
 

@@ -71,7 +71,7 @@ static void serve(const char *name)
         demo_fill(message, size, word + 1);
         put(message, size, NULL);
     }
-    demo_did("answered %d messages of %d B with %d descriptors", messages, bytes, files);
+    demo_did("answered %d messages of %d B with %d %s", messages, bytes, files, files == 1 ? "descriptor" : "descriptors");
     mm_close(connection);
     mm_ipc_srv_destroy(server);
 }

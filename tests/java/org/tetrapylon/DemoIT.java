@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,5 +52,38 @@ class DemoIT {
     void anUnknownGateIsWrongUse() throws Exception {
         Finished demo = Finished.of(LIMIT, List.of(PROGRAMS.resolve("demo").toString(), "--c", PROGRAMS.toString(), "abc"));
         assertEquals(2, demo.exitCode(), demo.output());
+        assertTrue(demo.output().contains("there is no gate \"abc\"; there are qnx, "), demo.output());
+    }
+
+    /** As by Ctrl-C: the signal is what it ends by, its programs are gone, and so is its directory. */
+    @Test
+    void anInterruptLeavesNothing(@TempDir Path folder) throws Exception {
+        Path program = Files.writeString(folder.resolve("qnx"), """
+                #!/bin/sh
+                echo "$$ $TETRAPYLON_DIR" >>%s/started
+                echo ready
+                exec sleep 1000
+                """.formatted(folder));
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Process demo = new ProcessBuilder(PROGRAMS.resolve("demo").toString(), "--c", folder.toString(), "qnx")
+                .redirectErrorStream(true).redirectOutput(folder.resolve("output").toFile()).start();
+        try {
+            Path started = folder.resolve("started");
+            while (!Files.exists(started) || Files.readAllLines(started).size() < 2) { // the server and the client
+                assertTrue(demo.isAlive(), "the demo has ended");
+                Thread.onSpinWait();
+            }
+            List<String[]> programs = Files.readAllLines(started).stream().map(line -> line.split(" ")).toList();
+            assertTrue(Files.isDirectory(Path.of(programs.getFirst()[1])), "the directory is there: " + programs.getFirst()[1]);
+            new ProcessBuilder("kill", "-INT", Long.toString(demo.pid())).start().waitFor();
+            assertTrue(demo.waitFor(5, TimeUnit.SECONDS), "the demo does not end");
+            assertEquals(128 + 2, demo.exitValue());
+            for (String[] one : programs) {
+                assertFalse(ProcessHandle.of(Long.parseLong(one[0])).isPresent(), "process " + one[0] + " is still there");
+                assertFalse(Files.exists(Path.of(one[1])), one[1] + " is still there");
+            }
+        } finally {
+            demo.destroyForcibly();
+        }
     }
 }

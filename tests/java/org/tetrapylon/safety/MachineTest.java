@@ -45,7 +45,11 @@ class MachineTest {
 
     /** {@return the one line it says} */
     private String complaint(String compiler) throws Exception {
-        ProcessBuilder builder = new ProcessBuilder("/bin/sh", SCRIPT.toString(), compiler).redirectErrorStream(true);
+        return complaint("/bin/sh", SCRIPT.toString(), compiler);
+    }
+
+    private String complaint(String... command) throws Exception {
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         Map<String, String> environment = builder.environment();
         environment.clear();
         environment.put("PATH", machine.toString());
@@ -75,6 +79,36 @@ class MachineTest {
         program("uname", "if [ \"$1\" = -m ]; then echo x86_64; else echo Plan9; fi");
         String line = complaint("gcc");
         assertTrue(line.contains("Plan9") && line.contains("use a Linux machine"), line);
+    }
+
+    /** {@return the script in a tree of its own} */
+    private Path cloned(String folder) throws IOException {
+        Path scripts = Files.createDirectories(machine.resolve(folder).resolve("scripts/lib"));
+        for (String name : List.of("check-machine", "machine.sh")) {
+            Files.copy(SCRIPT.resolveSibling(name), scripts.resolve(name));
+        }
+        return scripts.resolve("check-machine");
+    }
+
+    @Test
+    void aFolderWhoseNameCannotBeUsed() throws Exception {
+        for (String name : List.of("a clone", "a,clone", "a:clone")) {
+            String line = complaint("/bin/sh", cloned(name).toString());
+            assertTrue(line.contains(name + "\"") && line.contains("clone Tetrapylon into one without"), line);
+        }
+    }
+
+    @Test
+    void aFolderThatCannotBeWritten() throws Exception {
+        Path script = cloned("clone");
+        Path target = Files.createDirectory(machine.resolve("clone/target"));
+        Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("r-xr-xr-x"));
+        Files.setPosixFilePermissions(machine, PosixFilePermissions.fromString("rwxr-xr-x"));
+        // Root may write everywhere.
+        String line = Files.getOwner(target).getName().equals("root")
+                ? complaint(where("setpriv"), "--reuid=65534", "--clear-groups", "/bin/sh", script.toString())
+                : complaint("/bin/sh", script.toString());
+        assertTrue(line.contains("cannot write to " + target) && line.contains("a clone of your own"), line);
     }
 
     @Test

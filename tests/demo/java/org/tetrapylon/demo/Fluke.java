@@ -55,7 +55,7 @@ final class Fluke {
             }
             server.reply(params);
         }
-        Side.did("answered " + messages + " messages of " + bytes + " B with " + files + " references");
+        Side.did("answered " + messages + " messages of " + bytes + " B with " + files + (files == 1 ? " reference" : " references"));
     }
 
     /** Answers and waits for this client's next message, or the next client's when this one has what it wanted. */

@@ -62,7 +62,7 @@ final class L4 {
             }
             Ipc.reply(message.words(message.word(0) + 1, cuts));
         }
-        Side.did("answered " + messages + " messages with " + bytes + " B of strings, " + cuts + " of them cut, and " + pages + " flexpages");
+        Side.did("answered " + messages + " messages with " + bytes + " B of strings, " + cuts + " of them cut, and " + pages + (pages == 1 ? " flexpage" : " flexpages"));
         Names.unregister(name);
     }
 

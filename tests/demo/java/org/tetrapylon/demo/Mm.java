@@ -46,7 +46,7 @@ final class Mm {
                 }
             }
         }
-        Side.did("answered " + messages + " messages of " + bytes + " B with " + files + " descriptors");
+        Side.did("answered " + messages + " messages of " + bytes + " B with " + files + (files == 1 ? " descriptor" : " descriptors"));
     }
 
     private static void answerFile(Received received, long word) {
