@@ -282,8 +282,13 @@ static void run_group(int g)
     static struct session sessions[ENTRIES_MOST];
     const struct group *group = &plan_groups[g];
     int sizes = mode == &full_mode ? group->full_sizes : group->sizes;
-    if ((group->full_only && mode != &full_mode) || !in_list(wanted_cases, group->id))
+    if (!in_list(wanted_cases, group->id))
         return;
+    if (group->full_only && mode != &full_mode) {
+        if (wanted_cases)
+            printf("\n%s: left out, not part of a quick run\n", group->label);
+        return;
+    }
     if (cpu_count < 2 && (group->placement == PLACE_TWO || group->placement == PLACE_BOTH)) {
         printf("\n%s: left out, this process may use one CPU only\n", group->label);
         return;
@@ -305,6 +310,28 @@ static void run_group(int g)
         run_idle(g, sessions, count);
     for (int i = 0; i < count; i++)
         session_end(&sessions[i]);
+}
+
+static const char *entry_id(int i) { return i < plan_entry_count ? plan_entries[i].id : NULL; }
+static const char *group_id(int i) { return i < plan_group_count ? plan_groups[i].id : NULL; }
+
+/* Whether all words of a list "a,b,c" are ids; if not, says which there are. */
+static bool all_known(const char *list, const char *what, const char *id(int))
+{
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        size_t length = strcspn(at, ",");
+        int i = 0;
+        while (id(i) && (strncmp(id(i), at, length) || id(i)[length]))
+            i++;
+        if (id(i))
+            continue;
+        fprintf(stderr, "bench: there is no %s \"%.*s\"; there are", what, (int)length, at);
+        for (i = 0; id(i); i++)
+            fprintf(stderr, "%s %s", i ? "," : "", id(i));
+        fprintf(stderr, ".\n");
+        return false;
+    }
+    return true;
 }
 
 static const char *options(int argc, char **argv, bool *gate)
@@ -360,6 +387,8 @@ int main(int argc, char **argv)
                         "[--contenders ID,...] [--cases ID,...]\n");
         return 2;
     }
+    if (!all_known(wanted_contenders, "contender", entry_id) || !all_known(wanted_cases, "case", group_id))
+        return 2;
     began = clock_now();
     signal(SIGPIPE, SIG_IGN);
     alarm(mode->limit);

@@ -89,23 +89,24 @@ void report_idle(void)
 int report_targets(bool doubtful)
 {
     static struct target targets[TARGETS_MOST];
-    int count = targets_judge(targets), missed = 0;
-    printf("\n%-62s %10s %11s %9s\n", "Targets", "measured", "wanted", "aim");
+    int count = targets_judge(targets), missed = 0, judged = 0;
     for (int i = 0; i < count; i++) {
         const struct target *t = &targets[i];
-        char measured[24] = "-", wanted[24], aim[24] = "";
-        const char *verdict = "not measured";
-        if (t->measured >= 0) {
-            snprintf(measured, sizeof measured, "%.*f%s", t->measured < 10 ? 2 : 1, t->measured, t->unit);
-            verdict = !t->met ? "MISSED" : t->aim >= 0 && t->aimed ? "met, and the aim" : "met";
-            missed += !t->met;
-        }
+        char measured[24], wanted[24], aim[24] = "";
+        if (t->measured < 0)
+            continue;
+        if (!judged++)
+            printf("\n%-62s %10s %11s %9s\n", "Targets", "measured", "wanted", "aim");
+        missed += !t->met;
+        snprintf(measured, sizeof measured, "%.*f%s", t->measured < 10 ? 2 : 1, t->measured, t->unit);
         snprintf(wanted, sizeof wanted, "%s %g%s", t->at_least ? ">=" : "<=", t->bound, t->unit);
         if (t->aim >= 0)
             snprintf(aim, sizeof aim, "%g%s", t->aim, t->unit);
-        printf("%-62s %10s %11s %9s  %s%s\n", t->what, measured, wanted, aim, verdict,
-               doubtful && t->measured >= 0 ? ", doubtful" : "");
+        printf("%-62s %10s %11s %9s  %s%s\n", t->what, measured, wanted, aim,
+               !t->met ? "MISSED" : t->aim >= 0 && t->aimed ? "met, and the aim" : "met", doubtful ? ", doubtful" : "");
     }
+    if (judged < count)
+        printf("\n%d of %d targets were not measured.\n", count - judged, count);
     fflush(stdout);
     return missed;
 }

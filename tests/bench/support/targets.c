@@ -107,7 +107,7 @@ static void java(struct judging *j)
         snprintf(what, sizeof what, "Java-Java / Aeron IPC: %s", cases[i].name);
         add(j, what, ratio(cases[i].group, cases[i].size, "ours-java-java", "aeron", FIELD_BATCH), false, 1.0, NO_AIM, "");
     }
-    add(j, "Java-Java: Java heap per call, the worst of these cases", heap, false, 0.005, NO_AIM, " B");
+    add(j, "Java-Java: Java heap per call, worst of these cases", heap, false, 0.005, NO_AIM, " B");
 }
 
 /* A JVM's own threads wake now and then; 0.2 % of a CPU is allowed for that, and 0.01 % for measuring. */
@@ -165,7 +165,7 @@ static void gates(struct judging *j)
                 heap = used > heap ? used : heap;
             }
             if (l == 1) {
-                snprintf(what, sizeof what, "%s Java-Java: Java heap per call, the worst of these", gates[g].name);
+                snprintf(what, sizeof what, "%s Java-Java: Java heap per call, worst", gates[g].name);
                 add(j, what, heap, false, 0.005, NO_AIM, " B");
             }
         }
