@@ -191,15 +191,12 @@ TPY_PUBLIC int ConnectClientInfo_r(int scoid, struct _client_info *info, int ngr
 /*
  * Sends a message and blocks until the server finishes it. Returns the status the server gave, or -1 and:
  *   EBADF coid is no connection, its server has gone, or it was detached meanwhile; ESRCH the server died or
- *   destroyed the channel
- *   meanwhile; EINTR a signal (whose handler was set without SA_RESTART); ETIMEDOUT TimerTimeout; EFAULT our buffers
- *   could not be accessed; ESRVRFAULT the server's could
- *   not; EOVERFLOW the lengths of the parts do not add up; EAGAIN limits (the first send of a thread only); or
- *   whatever error
- *   the server gave with MsgError. On a channel with _NTO_CHF_UNBLOCK a signal or timeout does not end the call once
- *   the server has received the message: the server is asked to. The calls with nc are no cancellation points of
- *   pthread_cancel, the others are. The letters after MsgSend: s a buffer, v a list of parts, first for what is sent,
- *   then for the reply.
+ *   destroyed the channel meanwhile; EINTR a signal (whose handler was set without SA_RESTART); ETIMEDOUT TimerTimeout;
+ *   EFAULT our buffers could not be accessed; ESRVRFAULT the server's could not; EOVERFLOW the lengths of the parts do
+ *   not add up; EAGAIN limits (the first send of a thread only); or whatever error the server gave with MsgError.
+ * On a channel with _NTO_CHF_UNBLOCK a signal or timeout does not end the call once the server has received the
+ * message: the server is asked to. The calls with nc are no cancellation points of pthread_cancel, the others are. The
+ * letters after MsgSend: s a buffer, v a list of parts, first for what is sent, then for the reply.
  */
 TPY_PUBLIC long MsgSend(int coid, const void *message, size_t bytes, void *reply, size_t room);
 TPY_PUBLIC long MsgSend_r(int coid, const void *message, size_t bytes, void *reply, size_t room);
@@ -250,8 +247,9 @@ struct _pulse {
  * fills info if it is not NULL, and returns the rcvid. For a pulse: writes a struct _pulse, leaves info alone and
  * returns 0.
  *   ESRCH no such channel, or destroyed meanwhile; EFAULT the buffer cannot be written, or is smaller than the pulse
- *   that comes next
- *   (the message or pulse stays in the queue); EINTR; ETIMEDOUT; EOVERFLOW. A cancellation point.
+ *   that comes next (the message or pulse stays in the queue); EINTR a signal, as MsgSend; ETIMEDOUT TimerTimeout;
+ *   EOVERFLOW the lengths of the parts do not add up.
+ * A cancellation point.
  */
 TPY_PUBLIC rcvid_t MsgReceive(int chid, void *message, size_t bytes, struct _msg_info *info);
 TPY_PUBLIC rcvid_t MsgReceive_r(int chid, void *message, size_t bytes, struct _msg_info *info);
@@ -270,10 +268,9 @@ TPY_PUBLIC int MsgReceivePulsev_r(int chid, const iov_t *piov, size_t parts, str
  * Finishes a message: the client's reply buffers take as many bytes as they have room for, and its MsgSend returns
  * status. Never blocks. Any thread of the process that owns the channel may reply, once, in any order. Returns 0.
  *   ESRCH the rcvid is unknown or finished, or its client gave up, detached or died; EFAULT the client's buffers
- *   could not be
- *   written (where that is known by then); ESRVRFAULT ours could not be read. A faulting reply finishes the message
- *   too: the
- *   client gets the same error. EOVERFLOW the lengths of the parts do not add up.
+ *   could not be written (where that is known by then); ESRVRFAULT ours could not be read; EOVERFLOW the lengths of
+ *   the parts do not add up.
+ * A faulting reply finishes the message too: the client gets the same error.
  */
 TPY_PUBLIC int MsgReply(rcvid_t rcvid, long status, const void *message, size_t bytes);
 TPY_PUBLIC int MsgReply_r(rcvid_t rcvid, long status, const void *message, size_t bytes);
@@ -292,8 +289,8 @@ TPY_PUBLIC int MsgError_r(rcvid_t rcvid, int error);
 
 /*
  * Copies bytes of the client's message, or into its reply buffers, from offset on. Returns the number copied: no more
- * than there is, 0 past the end. ESRCH as MsgReply; EFAULT the client's buffers, ESRVRFAULT ours: the client stays
- * blocked, whatever comes.
+ * than there is, 0 past the end. ESRCH as MsgReply; EFAULT the client's buffers, ESRVRFAULT ours, EOVERFLOW the lengths
+ * of the parts do not add up: the client stays blocked, whatever comes.
  */
 TPY_PUBLIC ssize_t MsgRead(rcvid_t rcvid, void *message, size_t bytes, size_t offset);
 TPY_PUBLIC ssize_t MsgRead_r(rcvid_t rcvid, void *message, size_t bytes, size_t offset);
@@ -382,7 +379,7 @@ TPY_PUBLIC int timer_timeout_r(clockid_t id, int flags, const struct sigevent *e
 /*
  * POSIX timers that know SIGEV_PULSE. Programs write timer_create and so on (tetrapylon_qnx.h); the C library's
  * functions serve all other kinds of events. Errors as the C library's; EINVAL an event that a timer cannot deliver,
- * EBADF the event's connection.
+ * EBADF the event's connection, EAGAIN 1,024 timers of this process end in pulses already.
  */
 TPY_PUBLIC int tpy_timer_create(clockid_t id, struct sigevent *event, timer_t *timer);
 TPY_PUBLIC int tpy_timer_delete(timer_t timer);
