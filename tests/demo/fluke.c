@@ -4,13 +4,10 @@
  */
 #include "side.h"
 
-#include <errno.h>
 #include <fluke/ipc.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define FILE_SIZE 100000
 #define WORDS(bytes) ((bytes) / 4)
 
 static unsigned char out[DEMO_LARGEST], in[DEMO_LARGEST];
@@ -27,15 +24,6 @@ static size_t came(const fluke_ipc_params_t *params) { return (size_t)((unsigned
 static void must(const char *call, fluke_error_t status)
 {
     if (status != FLUKE_SUCCESS) demo_fail(0, "%s returned %d", call, status);
-}
-
-static void answer_file(fluke_ipc_params_t *params, uint64_t word)
-{
-    int file = params->recv_ref_count == 0 ? fluke_ref_fd(&file_ref) : -1;
-    if (file < 0) demo_fail(0, "no descriptor came");
-    if (pread(file, out, FILE_SIZE, 0) != FILE_SIZE || !demo_same(out, FILE_SIZE, word)) demo_fail(0, "the file has other bytes");
-    demo_fill(out, FILE_SIZE, word + 1);
-    if (pwrite(file, out, FILE_SIZE, 0) != FILE_SIZE) demo_fail(errno, "pwrite");
 }
 
 static void serve(const char *name)
@@ -67,7 +55,7 @@ static void serve(const char *name)
         if (size < sizeof word || !demo_same(in, size, word)) demo_fail(0, "a message of %zu B came with other bytes", size);
         messages++;
         bytes += (int)size;
-        if (demo_want(word) == DEMO_FILE) answer_file(&params, word), files++;
+        if (demo_want(word) == DEMO_FILE) demo_file_answer(params.recv_ref_count == 0 ? fluke_ref_fd(&file_ref) : -1, word), files++;
         demo_fill(out, size, word + 1);
         params = params_of(size, sizeof in);
         params.recv_ref_tab = file_refs;
@@ -99,14 +87,11 @@ static void check(size_t size, uint64_t word, int file)
 static void check_file(void)
 {
     uint64_t word = demo_word(DEMO_FILE, 2000);
-    int file = memfd_create("demo", MFD_CLOEXEC);
-    demo_fill(out, FILE_SIZE, word);
-    if (file < 0 || write(file, out, FILE_SIZE) != FILE_SIZE) demo_fail(errno, "memfd");
+    int file = demo_file_make(word);
     must("fluke_ref_create", fluke_ref_create(&file_ref));
     must("fluke_ref_from_fd", fluke_ref_from_fd(&file_ref, file));
     check(64, word, 1);
-    if (pread(file, in, FILE_SIZE, 0) != FILE_SIZE || !demo_same(in, FILE_SIZE, word + 1))
-        demo_fail(0, "the server has written other bytes into the file");
+    demo_file_check(file, word + 1);
     close(file);
 }
 

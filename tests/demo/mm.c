@@ -7,11 +7,8 @@
 #include <errno.h>
 #include <mmsysio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define LARGE 300000
-#define FILE_SIZE 100000
 #define SEND_ROOM 200000 /* the kernel doubles it */
 
 static unsigned char message[DEMO_LARGEST], answer[DEMO_LARGEST];
@@ -41,15 +38,6 @@ static void make_room(void)
     if (setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) != 0) demo_fail(errno, "SO_SNDBUF");
 }
 
-static void answer_file(int file, uint64_t word)
-{
-    if (file < 0) demo_fail(0, "no descriptor came");
-    if (pread(file, answer, FILE_SIZE, 0) != FILE_SIZE || !demo_same(answer, FILE_SIZE, word)) demo_fail(0, "the file has other bytes");
-    demo_fill(answer, FILE_SIZE, word + 1);
-    if (pwrite(file, answer, FILE_SIZE, 0) != FILE_SIZE) demo_fail(errno, "pwrite");
-    mm_close(file);
-}
-
 static void serve(const char *name)
 {
     int messages = 0, bytes = 0, files = 0;
@@ -65,7 +53,7 @@ static void serve(const char *name)
         messages++;
         bytes += (int)size;
         memcpy(&word, message, sizeof word);
-        if (demo_want(word) == DEMO_FILE) answer_file(file, word), files++;
+        if (demo_want(word) == DEMO_FILE) demo_file_answer(file, word), mm_close(file), files++;
         else if (file >= 0) demo_fail(0, "a descriptor came uninvited");
         if (!demo_same(message, size, word)) demo_fail(0, "a message of %zu B came with other bytes", size);
         demo_fill(message, size, word + 1);
@@ -87,12 +75,9 @@ static void check(size_t size, uint64_t word, int *file)
 static void check_file(void)
 {
     uint64_t word = demo_word(DEMO_FILE, 2000);
-    int file = memfd_create("demo", MFD_CLOEXEC);
-    demo_fill(message, FILE_SIZE, word);
-    if (file < 0 || write(file, message, FILE_SIZE) != FILE_SIZE) demo_fail(errno, "memfd");
+    int file = demo_file_make(word);
     check(64, word, &file);
-    if (pread(file, answer, FILE_SIZE, 0) != FILE_SIZE || !demo_same(answer, FILE_SIZE, word + 1))
-        demo_fail(0, "the server has written other bytes into the file");
+    demo_file_check(file, word + 1);
     mm_close(file);
 }
 

@@ -1,15 +1,19 @@
 /* side: see side.h. */
 #include "side.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TRIPS 100000
 #define WARM_UP 1000
+#define FILE_SIZE 100000
 #define LONGEST 1000000000 /* ns: where trips are slow, fewer are made */
 
 static const char *program = "demo", *side = "";
@@ -53,6 +57,35 @@ int demo_same(const void *message, size_t size, uint64_t word)
         same = memcmp(from + at, &next, size - at < sizeof next ? size - at : sizeof next) == 0;
     }
     return same;
+}
+
+static unsigned char content[FILE_SIZE];
+
+static void file_write(int file, uint64_t word)
+{
+    demo_fill(content, sizeof content, word);
+    if (pwrite(file, content, sizeof content, 0) != (ssize_t)sizeof content) demo_fail(errno, "pwrite");
+}
+
+int demo_file_make(uint64_t word)
+{
+    int file = memfd_create("demo", MFD_CLOEXEC);
+    if (file < 0) demo_fail(errno, "memfd_create");
+    file_write(file, word);
+    return file;
+}
+
+void demo_file_check(int file, uint64_t word)
+{
+    if (file < 0) demo_fail(0, "no descriptor came");
+    if (pread(file, content, sizeof content, 0) != (ssize_t)sizeof content || !demo_same(content, sizeof content, word))
+        demo_fail(0, "the file has other bytes");
+}
+
+void demo_file_answer(int file, uint64_t word)
+{
+    demo_file_check(file, word);
+    file_write(file, word + 1);
 }
 
 static void say(const char *line)

@@ -41,6 +41,11 @@ void demo_fill(void *message, size_t size, uint64_t word);
 /* Whether it is just that. */
 int demo_same(const void *message, size_t size, uint64_t word);
 
+/* DEMO_FILE: a memory file with just these bytes; one that must have them; the answer, which is written into it. */
+int demo_file_make(uint64_t word);
+void demo_file_check(int file, uint64_t word);
+void demo_file_answer(int file, uint64_t word);
+
 void demo_ready(void);
 void demo_did(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says on standard error what is wrong and ends the program. error: a positive errno, or 0. */

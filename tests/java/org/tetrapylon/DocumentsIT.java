@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +28,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(120)
 class DocumentsIT {
 
-    private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final Pattern BLOCK = Pattern.compile("```(?:c|java)\\n(.*?)```", Pattern.DOTALL);
     private static final Pattern NAME = Pattern.compile("/\\* (\\w+\\.c) \\*/|// (\\w+\\.java)");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)\\)");
@@ -58,12 +56,11 @@ class DocumentsIT {
     @TempDir
     static Path directory;
 
-    private static Path installed;
+    private static Installed installed;
 
     @BeforeAll
     static void install() throws Exception {
-        installed = directory.resolve("installed");
-        run("scripts/install", installed.toString());
+        installed = Installed.in(directory);
     }
 
     static List<Pair> pairs() {
@@ -80,7 +77,7 @@ class DocumentsIT {
             Finished finished;
             do { // until the server has its name
                 assertTrue(server.isAlive(), "the server has ended");
-                finished = Finished.of(LIMIT, inFolder(client, folder));
+                finished = Finished.of(Installed.LIMIT, inFolder(client, folder));
             } while (finished.exitCode() != 0);
             assertEquals(pair.output(), finished.output().strip());
         } finally {
@@ -107,7 +104,7 @@ class DocumentsIT {
             String pid = Long.toString(server.pid());
             Finished states;
             do {
-                states = Finished.of(LIMIT, inFolder(List.of(java25(), "-jar", jar(), "states", pid), folder));
+                states = Finished.of(Installed.LIMIT, inFolder(List.of(Installed.jdkTool("java"), "-jar", installed.jar(), "states", pid), folder));
             } while (!states.output().contains("RECEIVE"));
             assertTrue(states.exitCode() == 0, states.output());
             assertTrue(!states.output().contains("WARNING"), "the manifest allows native access: " + states.output());
@@ -139,7 +136,7 @@ class DocumentsIT {
         List<String> cases;
         try (Stream<Path> programs = Files.walk(Path.of("target/test-nar/bin"))) {
             Path program = programs.filter(file -> file.endsWith("tetrapylon-tests")).findFirst().orElseThrow();
-            cases = Finished.of(LIMIT, List.of(program.toString(), "--list")).output().lines().map(line -> line.split("\t")[0]).toList();
+            cases = Finished.of(Installed.LIMIT, List.of(program.toString(), "--list")).output().lines().map(line -> line.split("\t")[0]).toList();
         }
         Set<String> themes = new HashSet<>(cases.stream().map(name -> name.split("/")[0]).toList());
         int found = 0;
@@ -179,11 +176,11 @@ class DocumentsIT {
         text = text.replace("\"example\"", "\"example-" + ProcessHandle.current().pid() + "\"");
         Path source = Files.writeString(folder.resolve(name), text);
         if (name.endsWith(".java")) {
-            return List.of(java25(), "--enable-native-access=ALL-UNNAMED", "-cp", jar(), source.toString());
+            return List.of(Installed.jdkTool("java"), "--enable-native-access=ALL-UNNAMED", "-cp", installed.jar(), source.toString());
         }
         Path program = folder.resolve(name.replace(".c", ""));
-        run(System.getProperty("tetrapylon.compiler"), "-Wall", "-Wextra", "-Werror", "-I" + installed + "/include", "-o", program.toString(),
-                source.toString(), "-L" + installed + "/lib", "-ltetrapylon");
+        Installed.run(Installed.compiler(), "-Wall", "-Wextra", "-Werror", "-I" + installed.tree() + "/include", "-o", program.toString(),
+                source.toString(), "-L" + installed.tree() + "/lib", "-ltetrapylon");
         return List.of(program.toString());
     }
 
@@ -193,20 +190,7 @@ class DocumentsIT {
 
     private static ProcessBuilder inFolder(List<String> command, Path folder) {
         ProcessBuilder builder = new ProcessBuilder(command);
-        builder.environment().putAll(Map.of("TETRAPYLON_DIR", folder.toString(), "LD_LIBRARY_PATH", installed + "/lib"));
+        builder.environment().putAll(Map.of("TETRAPYLON_DIR", folder.toString(), "LD_LIBRARY_PATH", installed.tree() + "/lib"));
         return builder;
-    }
-
-    private static String java25() {
-        return Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    }
-
-    private static String jar() {
-        return installed.resolve("share/java/tetrapylon.jar").toString();
-    }
-
-    private static void run(String... command) throws Exception {
-        Finished finished = Finished.of(LIMIT, List.of(command));
-        assertEquals(0, finished.exitCode(), () -> String.join(" ", command) + "\n" + finished.output());
     }
 }

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,8 +18,6 @@ import org.junit.jupiter.api.io.TempDir;
  * program runs with the jar alone, also where the library cannot be loaded from the temporary directory.
  */
 class InstallIT {
-
-    private static final Duration LIMIT = Duration.ofSeconds(60);
 
     private static final String C_PROGRAM = """
             #include <stdio.h>
@@ -49,29 +46,28 @@ class InstallIT {
     @TempDir
     static Path directory;
 
-    private static Path installed;
+    private static Installed installed;
 
     @BeforeAll
     static void install() throws Exception {
-        installed = directory.resolve("installed");
-        run("scripts/install", installed.toString());
+        installed = Installed.in(directory);
         Path source = Files.writeString(directory.resolve("Program.java"), JAVA_PROGRAM);
-        List<String> compile = new ArrayList<>(List.of(jdkTool("javac"), "-d", directory.toString()));
+        List<String> compile = new ArrayList<>(List.of(Installed.jdkTool("javac"), "-d", directory.toString()));
         compile.addAll(MODULE_OPTIONS);
-        compile.addAll(List.of("--module-path", jar(), source.toString()));
-        run(compile.toArray(String[]::new));
+        compile.addAll(List.of("--module-path", installed.jar(), source.toString()));
+        Installed.run(compile.toArray(String[]::new));
     }
 
     @Test
     void cProgramBuildsWithPkgConfig() throws Exception {
-        assumeTrue(Finished.of(LIMIT, List.of("sh", "-c", "command -v pkg-config")).exitCode() == 0,
+        assumeTrue(Finished.of(Installed.LIMIT, List.of("sh", "-c", "command -v pkg-config")).exitCode() == 0,
                 "pkg-config is not installed");
         Path source = Files.writeString(directory.resolve("program.c"), C_PROGRAM);
         Path program = directory.resolve("program");
-        String compile = System.getProperty("tetrapylon.compiler") + " -Wall -Wextra -Werror -o " + program + " " + source
-                + " $(PKG_CONFIG_PATH=" + installed + "/lib/pkgconfig pkg-config --cflags --libs tetrapylon)";
-        run("sh", "-c", compile);
-        assertEquals(installedVersion(), run("env", "LD_LIBRARY_PATH=" + installed + "/lib", program.toString()));
+        String compile = Installed.compiler() + " -Wall -Wextra -Werror -o " + program + " " + source
+                + " $(PKG_CONFIG_PATH=" + installed.tree() + "/lib/pkgconfig pkg-config --cflags --libs tetrapylon)";
+        Installed.run("sh", "-c", compile);
+        assertEquals(installedVersion(), Installed.run("env", "LD_LIBRARY_PATH=" + installed.tree() + "/lib", program.toString()));
     }
 
     @Test
@@ -81,7 +77,7 @@ class InstallIT {
 
     @Test
     void javaProgramRunsWithAChosenLibrary() throws Exception {
-        assertEquals(installedVersion(), runJava("-Dtetrapylon.library=" + installed + "/lib/libtetrapylon.so"));
+        assertEquals(installedVersion(), runJava("-Dtetrapylon.library=" + installed.tree() + "/lib/libtetrapylon.so"));
     }
 
     @Test
@@ -94,10 +90,10 @@ class InstallIT {
         Path mount = Files.createDirectory(directory.resolve("noexec"));
         String[] inNamespace = {"unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
             "mount -t tmpfs -o noexec tmpfs \"$0\" && exec \"$@\"", mount.toString()};
-        assumeTrue(Finished.of(LIMIT, concat(inNamespace, "true")).exitCode() == 0,
+        assumeTrue(Finished.of(Installed.LIMIT, concat(inNamespace, "true")).exitCode() == 0,
                 "this machine does not let a test mount a directory");
         assertEquals(installedVersion(),
-                run(concat(inNamespace, javaCommand("-Dtetrapylon.tmpdir=" + mount)).toArray(String[]::new)));
+                Installed.run(concat(inNamespace, javaCommand("-Dtetrapylon.tmpdir=" + mount)).toArray(String[]::new)));
     }
 
     @Test
@@ -112,7 +108,7 @@ class InstallIT {
     @Test
     void everyPublicHeaderCompilesAlone() throws Exception {
         List<String> headers;
-        Path include = installed.resolve("include");
+        Path include = installed.tree().resolve("include");
         try (var files = Files.walk(include)) {
             headers = files.filter(file -> file.toString().endsWith(".h")).map(include::relativize).map(Path::toString)
                     .sorted().toList();
@@ -120,24 +116,24 @@ class InstallIT {
         assertTrue(headers.contains("tetrapylon.h"), headers.toString());
         for (String header : headers) {
             Path source = Files.writeString(directory.resolve("header.c"), "#include <" + header + ">\n");
-            run(System.getProperty("tetrapylon.compiler"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+            Installed.run(Installed.compiler(), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                     "-I" + include, source.toString());
         }
     }
 
     private static String installedVersion() throws Exception {
-        return Files.readAllLines(installed.resolve("lib/pkgconfig/tetrapylon.pc")).stream()
+        return Files.readAllLines(installed.tree().resolve("lib/pkgconfig/tetrapylon.pc")).stream()
                 .filter(line -> line.startsWith("Version: "))
                 .map(line -> line.substring("Version: ".length()))
                 .findFirst().orElseThrow();
     }
 
     private static String runJava(String... options) throws Exception {
-        return run(javaCommand(options));
+        return Installed.run(javaCommand(options));
     }
 
     private static String[] javaCommand(String... options) {
-        List<String> command = new ArrayList<>(List.of(jdkTool("java"), "--module-path", jar(), "--class-path",
+        List<String> command = new ArrayList<>(List.of(Installed.jdkTool("java"), "--module-path", installed.jar(), "--class-path",
                 directory.toString(), "--enable-native-access=org.tetrapylon,ALL-UNNAMED"));
         command.addAll(MODULE_OPTIONS);
         command.addAll(Arrays.asList(options));
@@ -145,24 +141,9 @@ class InstallIT {
         return command.toArray(String[]::new);
     }
 
-    private static String jdkTool(String name) {
-        return Path.of(System.getProperty("java.home"), "bin", name).toString();
-    }
-
-    private static String jar() {
-        return installed.resolve("share/java/tetrapylon.jar").toString();
-    }
-
     private static List<String> concat(String[] first, String... second) {
         List<String> all = new ArrayList<>(Arrays.asList(first));
         all.addAll(Arrays.asList(second));
         return all;
-    }
-
-    /** Runs a command that must succeed, and returns its trimmed output. */
-    private static String run(String... command) throws Exception {
-        Finished finished = Finished.of(LIMIT, List.of(command));
-        assertEquals(0, finished.exitCode(), () -> String.join(" ", command) + "\n" + finished.output());
-        return finished.output().trim();
     }
 }

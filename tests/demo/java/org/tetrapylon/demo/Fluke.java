@@ -15,7 +15,6 @@ import org.tetrapylon.fluke.Server;
 final class Fluke {
 
     private static final int LARGE = 300_000;
-    private static final int FILE_SIZE = 100_000;
     private static final int[] SIZES = {8, 12, 64, 1000, 4096, 40_000, 65_536};
 
     private Fluke() {}
@@ -44,7 +43,9 @@ final class Fluke {
                 Side.check("a message", in.asSlice(0, size), word);
                 if (Side.want(word) == Side.FILE) {
                     Side.require(params.referencesReceived() == 1, "no descriptor came");
-                    answerFile(file, word);
+                    try (Fd it = file.fd()) {
+                        Side.answerFile(it, word);
+                    }
                     files++;
                 }
                 Side.fill(out.asSlice(0, size), word + 1);
@@ -65,16 +66,6 @@ final class Fluke {
         } catch (FlukeException e) {
             Side.require(e.status() == FlukeIpc.FLUKE_IPC_OVER_DISCONNECTED, e.getMessage());
             return server.accept(params.receive(in));
-        }
-    }
-
-    private static void answerFile(Reference reference, long word) {
-        try (Fd file = reference.fd(); Arena arena = Arena.ofConfined()) {
-            MemorySegment content = arena.allocate(FILE_SIZE);
-            Side.require(file.read(content, 0) == FILE_SIZE, "the file is short");
-            Side.check("the file", content, word);
-            Side.fill(content, word + 1);
-            Side.require(file.write(content, 0) == FILE_SIZE, "the file took less");
         }
     }
 
@@ -120,13 +111,9 @@ final class Fluke {
 
     private static void checkFile(Client client, MemorySegment out, MemorySegment in) {
         long word = Side.word(Side.FILE, 2000);
-        try (Fd file = Fd.memfd("demo", FILE_SIZE); Reference reference = Reference.of(file)) {
-            MemorySegment content = out.asSlice(0, FILE_SIZE);
-            Side.fill(content, word);
-            Side.require(file.write(content, 0) == FILE_SIZE, "the file took less");
+        try (Fd file = Side.file(word); Reference reference = Reference.of(file)) {
             check(client, out.asSlice(0, 64), in, word, reference);
-            Side.require(file.read(content, 0) == FILE_SIZE, "the file is short");
-            Side.check("the file", content, word + 1);
+            Side.checkFile(file, word + 1);
         }
     }
 }

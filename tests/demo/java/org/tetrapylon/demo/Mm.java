@@ -11,7 +11,6 @@ import org.tetrapylon.mm.Server;
 final class Mm {
 
     private static final int LARGE = 300_000;
-    private static final int FILE_SIZE = 100_000;
     private static final int SEND_ROOM = 200_000;
     private static final int[] SIZES = {8, 9, 64, 1000, 4096, 40_000, 65_536};
 
@@ -37,7 +36,9 @@ final class Mm {
                     boolean file = Side.want(word) == Side.FILE;
                     Side.require(received.descriptorCount() == (file ? 1 : 0), received.descriptorCount() + " descriptors came");
                     if (file) {
-                        answerFile(received, word);
+                        try (Fd it = received.take(0)) {
+                            Side.answerFile(it, word);
+                        }
                         files++;
                     }
                     Side.check("a message", message, word);
@@ -47,16 +48,6 @@ final class Mm {
             }
         }
         Side.did("answered " + messages + " messages of " + bytes + " B with " + files + (files == 1 ? " descriptor" : " descriptors"));
-    }
-
-    private static void answerFile(Received received, long word) {
-        try (Fd file = received.take(0); Arena arena = Arena.ofConfined()) {
-            MemorySegment content = arena.allocate(FILE_SIZE);
-            Side.require(file.read(content, 0) == FILE_SIZE, "the file is short");
-            Side.check("the file", content, word);
-            Side.fill(content, word + 1);
-            Side.require(file.write(content, 0) == FILE_SIZE, "the file took less");
-        }
     }
 
     static void call(String name) {
@@ -94,13 +85,9 @@ final class Mm {
 
     private static void checkFile(Endpoint connection, MemorySegment out, MemorySegment in) {
         long word = Side.word(Side.FILE, 2000);
-        try (Fd file = Fd.memfd("demo", FILE_SIZE)) {
-            MemorySegment content = out.asSlice(0, FILE_SIZE);
-            Side.fill(content, word);
-            Side.require(file.write(content, 0) == FILE_SIZE, "the file took less");
+        try (Fd file = Side.file(word)) {
             check(connection, out.asSlice(0, 64), in, word, file);
-            Side.require(file.read(content, 0) == FILE_SIZE, "the file is short");
-            Side.check("the file", content, word + 1);
+            Side.checkFile(file, word + 1);
         }
     }
 }

@@ -1,9 +1,11 @@
 package org.tetrapylon.demo;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.function.LongUnaryOperator;
+import org.tetrapylon.Fd;
 
 /**
  * What the gates' programs share: messages whose bytes both sides can compute, what is said to the demo, and the clock. The same as
@@ -21,6 +23,7 @@ final class Side {
     static final int FILE = 4;
     static final int END = 5;
 
+    private static final int FILE_SIZE = 100_000;
     private static final int TRIPS = 100_000;
     /** More than in C: the compiler has to see the loop first. */
     private static final int WARM_UP = 20_000;
@@ -80,6 +83,35 @@ final class Side {
         if (!right) {
             throw new Wrong(otherwise);
         }
+    }
+
+    private static void write(Fd file, long word) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment content = arena.allocate(FILE_SIZE);
+            fill(content, word);
+            require(file.write(content, 0) == FILE_SIZE, "the file took less");
+        }
+    }
+
+    /** A memory file with just these bytes. */
+    static Fd file(long word) {
+        Fd file = Fd.memfd("demo", FILE_SIZE);
+        write(file, word);
+        return file;
+    }
+
+    static void checkFile(Fd file, long word) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment content = arena.allocate(FILE_SIZE);
+            require(file.read(content, 0) == FILE_SIZE, "the file is short");
+            check("the file", content, word);
+        }
+    }
+
+    /** Checks the file and writes the answer into it. */
+    static void answerFile(Fd file, long word) {
+        checkFile(file, word);
+        write(file, word + 1);
     }
 
     static void ready() {
