@@ -5,7 +5,11 @@ public final class DeadlineException extends TetrapylonException {
 
     private static final long serialVersionUID = 1;
 
-    /** @param call the name of the function */
+    /**
+     * The call's time was over.
+     *
+     * @param call the name of the function
+     */
     public DeadlineException(String call) {
         super(call, Errno.ETIMEDOUT);
     }

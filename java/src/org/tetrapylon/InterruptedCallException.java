@@ -8,7 +8,11 @@ public final class InterruptedCallException extends TetrapylonException {
 
     private static final long serialVersionUID = 1;
 
-    /** @param call the name of the function */
+    /**
+     * The call was interrupted.
+     *
+     * @param call the name of the function
+     */
     public InterruptedCallException(String call) {
         super(call, Errno.EINTR);
     }

@@ -40,6 +40,7 @@ public final class Client extends Conversation {
     /**
      * {@return a client of the port that has a name; not connected yet}
      *
+     * @param name 1 to 100 bytes without '/'
      * @throws FlukeException FLUKE_INVALID_DEST nobody holds the name, FLUKE_NAME_INVALID
      */
     public static Client open(String name) {
@@ -55,13 +56,18 @@ public final class Client extends Conversation {
     /**
      * Connects as the sender and sends at least 8 bytes.
      *
+     * @param out native memory, whole words of 4 bytes
      * @throws FlukeException FLUKE_IPC_CONNECT_INVALID_DEST the port is gone, FLUKE_IPC_SEND_DISCONNECTED
      */
     public void connectAndSend(MemorySegment out) {
         perform(Call.CONNECT_SEND, out, MemorySegment.NULL);
     }
 
-    /** As {@link #connectAndSend(MemorySegment)}. */
+    /**
+     * As {@link #connectAndSend(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     */
     public void connectAndSend(Params params) {
         perform(Call.CONNECT_SEND, params);
     }
@@ -69,6 +75,8 @@ public final class Client extends Conversation {
     /**
      * Connects, sends at least 8 bytes, becomes the receiver and receives.
      *
+     * @param out native memory, whole words of 4 bytes
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      * @throws FlukeException FLUKE_IPC_CONNECT_INVALID_DEST, FLUKE_IPC_SEND_DISCONNECTED, FLUKE_IPC_OVER_DISCONNECTED
      */
@@ -76,7 +84,12 @@ public final class Client extends Conversation {
         return perform(Call.CONNECT_SEND_OVER_RECEIVE, out, in);
     }
 
-    /** As {@link #connectSendAndReceive(MemorySegment, MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #connectSendAndReceive(MemorySegment, MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public long connectSendAndReceive(Params params) {
         return perform(Call.CONNECT_SEND_OVER_RECEIVE, params);
     }
@@ -85,6 +98,8 @@ public final class Client extends Conversation {
      * Sends an idempotent message and receives the reply; a connection stays as it is. What there is no room for, there or here, is
      * dropped.
      *
+     * @param out native memory, whole words of 4 bytes
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      * @throws FlukeException FLUKE_INVALID_DEST, FLUKE_IPC_CONNECT_INVALID_DEST
      */
@@ -92,7 +107,12 @@ public final class Client extends Conversation {
         return perform(Call.IDEMPOTENT, out, in);
     }
 
-    /** As {@link #call(MemorySegment, MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #call(MemorySegment, MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public long call(Params params) {
         return perform(Call.IDEMPOTENT, params);
     }
@@ -100,13 +120,18 @@ public final class Client extends Conversation {
     /**
      * Sends a one-way message, which is received at most once: blocks until it is. A connection stays as it is.
      *
+     * @param out native memory, whole words of 4 bytes
      * @throws FlukeException FLUKE_INVALID_DEST, FLUKE_IPC_CONNECT_INVALID_DEST
      */
     public void post(MemorySegment out) {
         perform(Call.ONE_WAY, out, MemorySegment.NULL);
     }
 
-    /** As {@link #post(MemorySegment)}. */
+    /**
+     * As {@link #post(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     */
     public void post(Params params) {
         perform(Call.ONE_WAY, params);
     }

@@ -206,13 +206,18 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
     /**
      * Sends; blocks until the other side has taken everything.
      *
+     * @param out native memory, whole words of 4 bytes
      * @throws FlukeException FLUKE_IPC_SEND_DISCONNECTED
      */
     public final void send(MemorySegment out) {
         perform(Call.SEND, out, MemorySegment.NULL);
     }
 
-    /** As {@link #send(MemorySegment)}. */
+    /**
+     * As {@link #send(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     */
     public final void send(Params params) {
         perform(Call.SEND, params);
     }
@@ -220,6 +225,8 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
     /**
      * Sends, becomes the receiver when the other side acknowledges, and receives.
      *
+     * @param out native memory, whole words of 4 bytes
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      * @throws FlukeException FLUKE_IPC_SEND_DISCONNECTED, FLUKE_IPC_OVER_DISCONNECTED
      */
@@ -227,7 +234,12 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
         return perform(Call.SEND_OVER_RECEIVE, out, in);
     }
 
-    /** As {@link #sendAndReceive(MemorySegment, MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #sendAndReceive(MemorySegment, MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public final long sendAndReceive(Params params) {
         return perform(Call.SEND_OVER_RECEIVE, params);
     }
@@ -235,6 +247,7 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
     /**
      * Becomes the receiver when the other side acknowledges, and receives.
      *
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      * @throws FlukeException FLUKE_IPC_OVER_DISCONNECTED
      */
@@ -242,7 +255,12 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
         return perform(Call.OVER_RECEIVE, MemorySegment.NULL, in);
     }
 
-    /** As {@link #overAndReceive(MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #overAndReceive(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public final long overAndReceive(Params params) {
         return perform(Call.OVER_RECEIVE, params);
     }
@@ -252,13 +270,19 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
     /**
      * Receives until the other side is over or disconnects, or the room is full; {@link #arrival} says which.
      *
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came; 0 also when there is no connection any more
      */
     public final long receive(MemorySegment in) {
         return perform(Call.RECEIVE, MemorySegment.NULL, in);
     }
 
-    /** As {@link #receive(MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #receive(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public final long receive(Params params) {
         return perform(Call.RECEIVE, params);
     }
@@ -266,13 +290,18 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
     /**
      * Becomes the sender, as soon as the other side is over; what that still sends until then is dropped. Then sends at least 8 bytes.
      *
+     * @param out native memory, whole words of 4 bytes
      * @throws FlukeException FLUKE_IPC_ACK_DISCONNECTED, FLUKE_IPC_SEND_DISCONNECTED
      */
     public final void ackAndSend(MemorySegment out) {
         perform(Call.ACK_SEND, out, MemorySegment.NULL);
     }
 
-    /** As {@link #ackAndSend(MemorySegment)}. */
+    /**
+     * As {@link #ackAndSend(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     */
     public final void ackAndSend(Params params) {
         perform(Call.ACK_SEND, params);
     }
@@ -280,6 +309,8 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
     /**
      * Becomes the sender, sends at least 8 bytes, becomes the receiver again and receives: one turn of a dialogue.
      *
+     * @param out native memory, whole words of 4 bytes
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      * @throws FlukeException FLUKE_IPC_ACK_DISCONNECTED, FLUKE_IPC_SEND_DISCONNECTED, FLUKE_IPC_OVER_DISCONNECTED
      */
@@ -287,7 +318,12 @@ public abstract sealed class Conversation implements AutoCloseable permits Clien
         return perform(Call.ACK_SEND_OVER_RECEIVE, out, in);
     }
 
-    /** As {@link #ackSendAndReceive(MemorySegment, MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #ackSendAndReceive(MemorySegment, MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public final long ackSendAndReceive(Params params) {
         return perform(Call.ACK_SEND_OVER_RECEIVE, params);
     }

@@ -64,7 +64,11 @@ public final class FlukeException extends TetrapylonException {
         };
     }
 
-    /** {@return the documented name of a status, such as FLUKE_IPC_RECV_MORE_DATA} */
+    /**
+     * {@return the documented name of a status, such as FLUKE_IPC_RECV_MORE_DATA}
+     *
+     * @param status a status or an exception
+     */
     public static String nameOf(int status) {
         return switch (status) {
             case 0 -> "FLUKE_SUCCESS";

@@ -78,6 +78,7 @@ public final class FlukeIpc {
     /**
      * Creates a port set.
      *
+     * @param pset the port set
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT, FLUKE_NO_RESOURCES
      */
     public static int flukePsetCreate(PortSet pset) {
@@ -87,6 +88,7 @@ public final class FlukeIpc {
     /**
      * Destroys a port set: its ports leave it, and threads that wait on it get FLUKE_INSANITY_INVALID_OBJECT.
      *
+     * @param pset the port set
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukePsetDestroy(PortSet pset) {
@@ -96,6 +98,7 @@ public final class FlukeIpc {
     /**
      * Creates a port.
      *
+     * @param port the port
      * @param alias what servers get back for messages to this port; never looked at
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT, FLUKE_NO_RESOURCES
      */
@@ -106,6 +109,7 @@ public final class FlukeIpc {
     /**
      * Puts a port into a port set, out of the one where it was, at any time: clients that wait, wait on.
      *
+     * @param port the port
      * @param pset null: none
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT, FLUKE_INSANITY_INVALID_OBJECT
      */
@@ -121,6 +125,7 @@ public final class FlukeIpc {
     /**
      * Destroys a port: clients that wait to be received get FLUKE_IPC_CONNECT_INVALID_DEST, its names are free; connections that stand go on.
      *
+     * @param port the port
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukePortDestroy(Port port) {
@@ -130,6 +135,8 @@ public final class FlukeIpc {
     /**
      * Makes a reference name the port.
      *
+     * @param port the port
+     * @param ref the reference
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukePortReference(Port port, Reference ref) {
@@ -144,6 +151,7 @@ public final class FlukeIpc {
     /**
      * Creates an empty reference.
      *
+     * @param ref the reference
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukeRefCreate(Reference ref) {
@@ -153,6 +161,8 @@ public final class FlukeIpc {
     /**
      * Makes a reference name a descriptor, by a duplicate of it.
      *
+     * @param ref the reference
+     * @param fd stays the caller's
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_INVALID_OBJECT the descriptor is closed, FLUKE_INSANITY_NO_OBJECT, FLUKE_NO_RESOURCES
      */
     public static int flukeRefFromFd(Reference ref, Fd fd) {
@@ -162,6 +172,8 @@ public final class FlukeIpc {
     /**
      * {@return the number of the descriptor that a reference names, which stays the reference's; -1: it names none} For a descriptor of one's
      * own see {@link Reference#fd}.
+     *
+     * @param ref the reference
      */
     public static int flukeRefFd(Reference ref) {
         try {
@@ -174,6 +186,8 @@ public final class FlukeIpc {
     /**
      * Makes a reference name what another one does.
      *
+     * @param from what is copied
+     * @param to a reference that exists
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukeRefCopy(Reference from, Reference to) {
@@ -185,7 +199,12 @@ public final class FlukeIpc {
         }
     }
 
-    /** {@return whether both name the same port, or one is a copy of the other} */
+    /**
+     * {@return whether both name the same port, or one is a copy of the other}
+     *
+     * @param a one reference
+     * @param b another one
+     */
     public static boolean flukeRefEqual(Reference a, Reference b) {
         try {
             return fluke_ipc_h.fluke_ref_equal(FlukeObject.memoryOf(a), FlukeObject.memoryOf(b)) != 0;
@@ -198,6 +217,7 @@ public final class FlukeIpc {
     /**
      * Destroys a reference, with its descriptor if it names one.
      *
+     * @param ref the reference
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukeRefDestroy(Reference ref) {
@@ -215,6 +235,7 @@ public final class FlukeIpc {
      * Gives a port a name, one of perhaps several.
      *
      * @param name 1 to 100 bytes, any but '/' and NUL
+     * @param port the port
      * @return FLUKE_SUCCESS, FLUKE_NAME_IN_USE, FLUKE_NAME_INVALID, FLUKE_NO_RESOURCES, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukeNameBind(String name, Port port) {
@@ -229,6 +250,8 @@ public final class FlukeIpc {
     /**
      * Makes a reference name the port that has a name.
      *
+     * @param name 1 to 100 bytes, any but '/' and NUL
+     * @param ref the reference
      * @return FLUKE_SUCCESS, FLUKE_INVALID_DEST nobody holds the name, FLUKE_NAME_INVALID, FLUKE_NO_RESOURCES, FLUKE_INSANITY_NO_OBJECT
      */
     public static int flukeNameLookup(String name, Reference ref) {
@@ -251,6 +274,7 @@ public final class FlukeIpc {
     /**
      * Interrupts a thread's blocked call, or its next one that would block.
      *
+     * @param thread a thread of this process
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT the thread has ended
      */
     public static int flukeThreadInterrupt(FlukeThread thread) {
@@ -264,6 +288,11 @@ public final class FlukeIpc {
      * was to block, which then goes on; without a handler that call returns FLUKE_IPC_INTERRUPTED. What a handler throws comes out of
      * the call. null: none.
      *
+     * @param thread a thread of this process
+     * @param trap for mistakes of the caller, the FLUKE_INSANITY_ exceptions
+     * @param interrupt for {@link #flukeThreadInterrupt}
+     * @param clientAlert for alerts from the server of the thread's connection
+     * @param serverAlert for alerts from the client of the thread's connection
      * @return FLUKE_SUCCESS, FLUKE_INSANITY_NO_OBJECT the thread has ended
      */
     public static int flukeThreadSetHandlers(FlukeThread thread, Handler trap, Handler interrupt, Handler clientAlert,
@@ -277,6 +306,8 @@ public final class FlukeIpc {
     /**
      * Sends an idempotent message and receives the reply.
      *
+     * @param dest a reference to a port
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS, FLUKE_INVALID_DEST, FLUKE_IPC_CONNECT_INVALID_DEST the port or its owner is gone
      */
     public static int flukeIpcCall(Reference dest, Params params) {
@@ -298,6 +329,7 @@ public final class FlukeIpc {
     /**
      * Replies to the call that this thread received last; nothing happens if there is none.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS
      */
     public static int flukeIpcReply(Params params) {
@@ -318,6 +350,8 @@ public final class FlukeIpc {
     /**
      * Replies, then waits as {@link #flukeIpcWaitReceive}.
      *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @param alias gets the alias of the port that the message came to; may be null
      * @return that of the wait
      */
     public static int flukeIpcReplyWaitReceive(Params params, Alias alias) {
@@ -339,6 +373,8 @@ public final class FlukeIpc {
     /**
      * Sends a one-way message: blocks until a server receives it, at most once.
      *
+     * @param dest a reference to a port
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS, FLUKE_INVALID_DEST, FLUKE_IPC_CONNECT_INVALID_DEST
      */
     public static int flukeIpcSend(Reference dest, Params params) {
@@ -362,6 +398,8 @@ public final class FlukeIpc {
     /**
      * Ends the connection that this thread holds as a client, if any; then connects as the sender, and sends.
      *
+     * @param dest a reference to a port
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_IPC_CONNECT_INVALID_DEST, or that of {@link #flukeIpcClientSend}
      */
     public static int flukeIpcClientConnectSend(Reference dest, Params params) {
@@ -383,6 +421,8 @@ public final class FlukeIpc {
     /**
      * Connects and sends as {@link #flukeIpcClientConnectSend}, then reverses the connection and receives.
      *
+     * @param dest a reference to a port
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_IPC_CONNECT_INVALID_DEST, or that of {@link #flukeIpcClientSendOverReceive}
      */
     public static int flukeIpcClientConnectSendOverReceive(Reference dest, Params params) {
@@ -407,6 +447,8 @@ public final class FlukeIpc {
      * Ends the connection that this thread holds as a server, if any; then waits for a message to any port of a port set, on which this thread
      * waits from now on, and receives it.
      *
+     * @param pset the port set
+     * @param params what to send and the room to receive into; moved on past what came
      * @param alias that of the port; may be null
      * @return as {@link #flukeIpcServerReceive}; FLUKE_INSANITY_INVALID_OBJECT the port set was destroyed meanwhile
      */
@@ -430,6 +472,8 @@ public final class FlukeIpc {
     /**
      * As {@link #flukeIpcSetupWaitReceive}, on the port set where this thread waited last.
      *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @param alias gets the alias of the port that the message came to; may be null
      * @return as there
      */
     public static int flukeIpcWaitReceive(Params params, Alias alias) {
@@ -451,6 +495,8 @@ public final class FlukeIpc {
     /**
      * Sends as {@link #flukeIpcServerSend}, disconnects, and waits for the next message.
      *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @param alias gets the alias of the port that the message came to; may be null
      * @return the first that is not FLUKE_SUCCESS, or that of the wait
      */
     public static int flukeIpcServerSendWaitReceive(Params params, Alias alias) {
@@ -472,6 +518,8 @@ public final class FlukeIpc {
     /**
      * Reverses the connection, sends, disconnects, and waits for the next message: a server's main loop.
      *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @param alias gets the alias of the port that the message came to; may be null
      * @return the first that is not FLUKE_SUCCESS, or that of the wait
      */
     public static int flukeIpcServerAckSendWaitReceive(Params params, Alias alias) {
@@ -496,6 +544,7 @@ public final class FlukeIpc {
      * On the connection that this thread holds as a client: the receiver becomes the sender, as soon as the server is over; what that
      * still sends until then is dropped. Then sends.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS, FLUKE_IPC_ACK_DISCONNECTED, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcClientAckSend(Params params) {
@@ -516,6 +565,7 @@ public final class FlukeIpc {
     /**
      * As {@link #flukeIpcClientAckSend}, then as {@link #flukeIpcClientOverReceive}.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcClientAckSendOverReceive(Params params) {
@@ -553,6 +603,7 @@ public final class FlukeIpc {
      * On the connection that this thread holds as a client: the sender becomes the receiver: blocks until the server acknowledges, then
      * receives.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_IPC_OVER_DISCONNECTED, or that of the receive
      */
     public static int flukeIpcClientOverReceive(Params params) {
@@ -573,6 +624,7 @@ public final class FlukeIpc {
     /**
      * On the connection that this thread holds as a client: receives until the server is over or disconnects, or the room is full.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS the server is over, FLUKE_IPC_RECV_DISCONNECTED, FLUKE_IPC_RECV_MORE_DATA, FLUKE_IPC_RECV_MORE_REFS
      */
     public static int flukeIpcClientReceive(Params params) {
@@ -593,6 +645,7 @@ public final class FlukeIpc {
     /**
      * On the connection that this thread holds as a client: blocks until the server has taken everything.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcClientSend(Params params) {
@@ -613,6 +666,7 @@ public final class FlukeIpc {
     /**
      * As {@link #flukeIpcClientSend}, then as {@link #flukeIpcClientOverReceive}.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcClientSendOverReceive(Params params) {
@@ -634,6 +688,7 @@ public final class FlukeIpc {
      * On the connection that this thread holds as a server: the receiver becomes the sender, as soon as the client is over; what that
      * still sends until then is dropped. Then sends.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS, FLUKE_IPC_ACK_DISCONNECTED, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcServerAckSend(Params params) {
@@ -654,6 +709,7 @@ public final class FlukeIpc {
     /**
      * As {@link #flukeIpcServerAckSend}, then as {@link #flukeIpcServerOverReceive}.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcServerAckSendOverReceive(Params params) {
@@ -691,6 +747,7 @@ public final class FlukeIpc {
      * On the connection that this thread holds as a server: the sender becomes the receiver: blocks until the client acknowledges, then
      * receives.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_IPC_OVER_DISCONNECTED, or that of the receive
      */
     public static int flukeIpcServerOverReceive(Params params) {
@@ -711,6 +768,7 @@ public final class FlukeIpc {
     /**
      * On the connection that this thread holds as a server: receives until the client is over or disconnects, or the room is full.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS the client is over, FLUKE_IPC_RECV_DISCONNECTED, FLUKE_IPC_RECV_MORE_DATA, FLUKE_IPC_RECV_MORE_REFS
      */
     public static int flukeIpcServerReceive(Params params) {
@@ -731,6 +789,7 @@ public final class FlukeIpc {
     /**
      * On the connection that this thread holds as a server: blocks until the client has taken everything.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return FLUKE_SUCCESS, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcServerSend(Params params) {
@@ -751,6 +810,7 @@ public final class FlukeIpc {
     /**
      * As {@link #flukeIpcServerSend}, then as {@link #flukeIpcServerOverReceive}.
      *
+     * @param params what to send and the room to receive into; moved on past what came
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcServerSendOverReceive(Params params) {

@@ -73,6 +73,7 @@ public final class Reference extends FlukeObject {
     /**
      * {@return a reference to what a descriptor stands for, by a duplicate of it}
      *
+     * @param fd stays the caller's
      * @throws TetrapylonException EBADF it is closed
      */
     public static Reference of(Fd fd) {
@@ -84,6 +85,7 @@ public final class Reference extends FlukeObject {
     /**
      * {@return a reference to the port that has a name}
      *
+     * @param name 1 to 100 bytes without '/'
      * @throws FlukeException FLUKE_INVALID_DEST nobody holds the name
      */
     public static Reference lookup(String name) {
@@ -105,7 +107,11 @@ public final class Reference extends FlukeObject {
         return content.destroy();
     }
 
-    /** Names a descriptor from now on, by a duplicate of it. */
+    /**
+     * Names a descriptor from now on, by a duplicate of it.
+     *
+     * @param fd stays the caller's
+     */
     public void set(Fd fd) {
         FlukeException.check("fluke_ref_from_fd", FlukeIpc.flukeRefFromFd(this, fd));
     }
@@ -154,7 +160,11 @@ public final class Reference extends FlukeObject {
         return other;
     }
 
-    /** {@return whether both name the same port, or one is a copy of the other} */
+    /**
+     * {@return whether both name the same port, or one is a copy of the other}
+     *
+     * @param other another reference
+     */
     public boolean namesTheSameAs(Reference other) {
         return FlukeIpc.flukeRefEqual(this, other);
     }

@@ -81,13 +81,19 @@ public final class Server extends Conversation {
     /**
      * Ends the conversation that there is, waits for the next message and receives it; {@link #arrival} says how that ended.
      *
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      */
     public long accept(MemorySegment in) {
         return perform(Call.WAIT, MemorySegment.NULL, in);
     }
 
-    /** As {@link #accept(MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #accept(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public long accept(Params params) {
         return perform(Call.WAIT, params);
     }
@@ -95,6 +101,8 @@ public final class Server extends Conversation {
     /**
      * As the sender: sends, disconnects, and waits as {@link #accept}.
      *
+     * @param out native memory, whole words of 4 bytes
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      * @throws FlukeException FLUKE_IPC_SEND_DISCONNECTED, without waiting
      */
@@ -102,7 +110,12 @@ public final class Server extends Conversation {
         return perform(Call.SEND_WAIT, out, in);
     }
 
-    /** As {@link #sendAndAccept(MemorySegment, MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #sendAndAccept(MemorySegment, MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public long sendAndAccept(Params params) {
         return perform(Call.SEND_WAIT, params);
     }
@@ -111,6 +124,8 @@ public final class Server extends Conversation {
      * As the receiver: becomes the sender, sends at least 8 bytes, disconnects, and waits as {@link #accept}. With a client's
      * {@link Client#connectSendAndReceive} this is a call and its answer at the least cost.
      *
+     * @param out native memory, whole words of 4 bytes
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      * @throws FlukeException FLUKE_IPC_ACK_DISCONNECTED, FLUKE_IPC_SEND_DISCONNECTED, without waiting
      */
@@ -118,17 +133,30 @@ public final class Server extends Conversation {
         return perform(Call.ACK_SEND_WAIT, out, in);
     }
 
-    /** As {@link #ackSendAndAccept(MemorySegment, MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #ackSendAndAccept(MemorySegment, MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public long ackSendAndAccept(Params params) {
         return perform(Call.ACK_SEND_WAIT, params);
     }
 
-    /** Replies to the idempotent message that was received last; nothing happens if there is none. */
+    /**
+     * Replies to the idempotent message that was received last; nothing happens if there is none.
+     *
+     * @param out native memory, whole words of 4 bytes
+     */
     public void reply(MemorySegment out) {
         perform(Call.REPLY, out, MemorySegment.NULL);
     }
 
-    /** As {@link #reply(MemorySegment)}. */
+    /**
+     * As {@link #reply(MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     */
     public void reply(Params params) {
         perform(Call.REPLY, params);
     }
@@ -136,13 +164,20 @@ public final class Server extends Conversation {
     /**
      * Replies, and waits as {@link #accept}.
      *
+     * @param out native memory, whole words of 4 bytes
+     * @param in native memory for what comes, whole words of 4 bytes
      * @return the bytes that came
      */
     public long replyAndAccept(MemorySegment out, MemorySegment in) {
         return perform(isOurs() ? Call.REPLY_WAIT : Call.WAIT, out, in);
     }
 
-    /** As {@link #replyAndAccept(MemorySegment, MemorySegment)}. {@return the bytes that came} */
+    /**
+     * As {@link #replyAndAccept(MemorySegment, MemorySegment)}.
+     *
+     * @param params what to send and the room to receive into; moved on past what came
+     * @return the bytes that came
+     */
     public long replyAndAccept(Params params) {
         return perform(isOurs() ? Call.REPLY_WAIT : Call.WAIT, params);
     }

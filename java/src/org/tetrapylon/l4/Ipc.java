@@ -41,17 +41,35 @@ public final class Ipc {
 
     // ---- Clients
 
-    /** Sends the message to a thread, and receives its answer into the same. */
+    /**
+     * Sends the message to a thread, and receives its answer into the same.
+     *
+     * @param to the partner
+     * @param message what is sent; gets the answer, too, unless another message is given for that
+     */
     public static void call(ThreadId to, Message message) {
         call(to, message, message, Timeout.NEVER);
     }
 
-    /** As {@link #call(ThreadId, Message)}; so long for the partner to take it, and so long for the answer. */
+    /**
+     * As {@link #call(ThreadId, Message)}; so long for the partner to take it, and so long for the answer.
+     *
+     * @param to the partner
+     * @param message what is sent; gets the answer, too, unless another message is given for that
+     * @param timeout how long to wait for the partner to take it, and how long for the answer
+     */
     public static void call(ThreadId to, Message message, Duration timeout) {
         call(to, message, message, Timeout.within(timeout));
     }
 
-    /** Sends a message to a thread, and receives its answer into another, or the same. */
+    /**
+     * Sends a message to a thread, and receives its answer into another, or the same.
+     *
+     * @param to the partner
+     * @param message what is sent; gets the answer, too, unless another message is given for that
+     * @param answer gets what is received
+     * @param timeout how long to wait for the partner to take it, and how long for the answer
+     */
     public static void call(ThreadId to, Message message, Message answer, Timeout timeout) {
         int code;
         if (message.isShort() && answer.isShort()) {
@@ -78,17 +96,34 @@ public final class Ipc {
         }
     }
 
-    /** Sends the message to a thread. Returns when it has it. */
+    /**
+     * Sends the message to a thread. Returns when it has it.
+     *
+     * @param to the partner
+     * @param message what is sent
+     */
     public static void send(ThreadId to, Message message) {
         send(to, message, Timeout.NEVER);
     }
 
-    /** As {@link #send(ThreadId, Message)}; so long for the partner to take it. */
+    /**
+     * As {@link #send(ThreadId, Message)}; so long for the partner to take it.
+     *
+     * @param to the partner
+     * @param message what is sent
+     * @param timeout how long to wait for the partner to take it
+     */
     public static void send(ThreadId to, Message message, Duration timeout) {
         send(to, message, Timeout.within(timeout));
     }
 
-    /** As {@link #send(ThreadId, Message)}, with a timeout. */
+    /**
+     * As {@link #send(ThreadId, Message)}, with a timeout.
+     *
+     * @param to the partner
+     * @param message what is sent
+     * @param timeout how long to wait for the partner to take it
+     */
     public static void send(ThreadId to, Message message, Timeout timeout) {
         check("l4_ipc_send", send(to.raw(), message, timeout.word()));
     }
@@ -102,17 +137,34 @@ public final class Ipc {
         }
     }
 
-    /** Receives from one thread; others stay queued. */
+    /**
+     * Receives from one thread; others stay queued.
+     *
+     * @param from whose message is taken
+     * @param message gets what is received
+     */
     public static void receive(ThreadId from, Message message) {
         receive(from, message, Timeout.NEVER);
     }
 
-    /** As {@link #receive(ThreadId, Message)}; waits so long. */
+    /**
+     * As {@link #receive(ThreadId, Message)}; waits so long.
+     *
+     * @param from whose message is taken
+     * @param message gets what is received
+     * @param timeout how long to wait for a message
+     */
     public static void receive(ThreadId from, Message message, Duration timeout) {
         receive(from, message, Timeout.within(timeout));
     }
 
-    /** As {@link #receive(ThreadId, Message)}, with a timeout. */
+    /**
+     * As {@link #receive(ThreadId, Message)}, with a timeout.
+     *
+     * @param from whose message is taken
+     * @param message gets what is received
+     * @param timeout how long to wait for a message
+     */
     public static void receive(ThreadId from, Message message, Timeout timeout) {
         int code;
         message.beginReceive();
@@ -127,17 +179,31 @@ public final class Ipc {
 
     // ---- Servers
 
-    /** Waits for a message of any thread. */
+    /**
+     * Waits for a message of any thread.
+     *
+     * @param message gets what is received, and its sender
+     */
     public static void await(Message message) {
         await(message, Timeout.NEVER);
     }
 
-    /** As {@link #await(Message)}; waits so long. */
+    /**
+     * As {@link #await(Message)}; waits so long.
+     *
+     * @param message gets what is received, and its sender
+     * @param timeout how long to wait for a message
+     */
     public static void await(Message message, Duration timeout) {
         await(message, Timeout.within(timeout));
     }
 
-    /** As {@link #await(Message)}, with a timeout. */
+    /**
+     * As {@link #await(Message)}, with a timeout.
+     *
+     * @param message gets what is received, and its sender
+     * @param timeout how long to wait for a message
+     */
     public static void await(Message message, Timeout timeout) {
         message.lost(null);
         check("l4_ipc_wait", awaitAny(message, timeout.word()));
@@ -159,17 +225,29 @@ public final class Ipc {
      * Answers the message's sender with what is in it now, and waits for the next message, of any thread, into the same. The answer goes to
      * who waits for it or not at all; if it could not be delivered, {@link Message#lost} tells, and the next message is waited for all the same.
      * A message without a sender is not answered.
+     *
+     * @param message the answer to its sender; then gets the next message and its sender
      */
     public static void replyAndWait(Message message) {
         replyAndWait(message, Timeout.SERVER);
     }
 
-    /** As {@link #replyAndWait(Message)}; waits so long for the next message. */
+    /**
+     * As {@link #replyAndWait(Message)}; waits so long for the next message.
+     *
+     * @param message the answer to its sender; then gets the next message and its sender
+     * @param timeout how long to wait for the next message
+     */
     public static void replyAndWait(Message message, Duration timeout) {
         replyAndWait(message, Timeout.SERVER.receiving(timeout));
     }
 
-    /** As {@link #replyAndWait(Message)}, with a timeout. */
+    /**
+     * As {@link #replyAndWait(Message)}, with a timeout.
+     *
+     * @param message the answer to its sender; then gets the next message and its sender
+     * @param timeout how long to wait for the partner to take the answer, and how long for the next message
+     */
     public static void replyAndWait(Message message, Timeout timeout) {
         long to = message.rawSender();
         message.lost(null);
@@ -220,6 +298,7 @@ public final class Ipc {
     /**
      * Answers the message's sender with what is in it now, and waits for nothing.
      *
+     * @param message the answer; it goes to the thread that the message came from
      * @throws L4Exception SETIMEOUT it does not wait for an answer, ENOT_EXISTENT it is gone, SEMSGCUT it has too little room
      */
     public static void reply(Message message) {
@@ -231,6 +310,7 @@ public final class Ipc {
     /**
      * Sleeps.
      *
+     * @param time how long
      * @throws L4Exception RECANCELED if it is interrupted or cancelled
      */
     public static void sleep(Duration time) {

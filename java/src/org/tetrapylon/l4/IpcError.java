@@ -48,7 +48,11 @@ public enum IpcError {
         this.errno = errno;
     }
 
-    /** {@return the error in a dope, or null if there is none} */
+    /**
+     * {@return the error in a dope, or null if there is none}
+     *
+     * @param dope a result's dope
+     */
     public static IpcError of(long dope) {
         int number = (int) (dope & L4.L4_IPC_ERROR_MASK) >> 4;
         return number == 0 ? null : BY_CODE[number - 1];

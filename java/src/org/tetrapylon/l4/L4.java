@@ -143,42 +143,76 @@ public final class L4 {
 
     private L4() {}
 
-    /** {@return the receive descriptor for two words, and flexpages into the window of 2^size bytes at the address} */
+    /**
+     * {@return the receive descriptor for two words, and flexpages into the window of 2^size bytes at the address}
+     *
+     * @param address where it begins; rounded down to a page
+     * @param size the power of two, 12 and up
+     */
     public static MemorySegment L4_IPC_MAPMSG(long address, int size) {
         return MemorySegment.ofAddress(address & L4_PAGEMASK | (long) size << 2 | L4_IPC_SHORT_FPAGE.address());
     }
 
-    /** {@return the dope of so many words and strings} */
+    /**
+     * {@return the dope of so many words and strings}
+     *
+     * @param dwords words, the first two among them
+     * @param strings strings, 0 to 31
+     */
     public static long L4_IPC_DOPE(int dwords, int strings) {
         return (long) dwords << L4_IPC_DWORD_SHIFT | (long) strings << L4_IPC_STRING_SHIFT;
     }
 
-    /** {@return the error in a dope, 0 if there is none} */
+    /**
+     * {@return the error in a dope, 0 if there is none}
+     *
+     * @param dope a message dope
+     */
     public static int L4_IPC_ERROR(long dope) {
         return (int) dope & L4_IPC_ERROR_MASK;
     }
 
-    /** {@return whether there is an error in a dope} */
+    /**
+     * {@return whether there is an error in a dope}
+     *
+     * @param dope a message dope
+     */
     public static boolean L4_IPC_IS_ERROR(long dope) {
         return L4_IPC_ERROR(dope) != 0;
     }
 
-    /** {@return whether a chief sent it in another's name} */
+    /**
+     * {@return whether a chief sent it in another's name}
+     *
+     * @param dope a message dope
+     */
     public static boolean L4_IPC_MSG_DECEITED(long dope) {
         return (dope & L4_IPC_DECEIT_MASK) != 0;
     }
 
-    /** {@return whether it came by a chief} */
+    /**
+     * {@return whether it came by a chief}
+     *
+     * @param dope a message dope
+     */
     public static boolean L4_IPC_MSG_REDIRECTED(long dope) {
         return (dope & L4_IPC_REDIRECT_MASK) != 0;
     }
 
-    /** {@return whether it came from inside the clan} */
+    /**
+     * {@return whether it came from inside the clan}
+     *
+     * @param dope a message dope
+     */
     public static boolean L4_IPC_SRC_INSIDE(long dope) {
         return (dope & L4_IPC_SRC_MASK) != 0;
     }
 
-    /** {@return whether the error happened while sending} */
+    /**
+     * {@return whether the error happened while sending}
+     *
+     * @param dope a message dope
+     */
     public static boolean L4_IPC_SND_ERROR(long dope) {
         return (dope & L4_IPC_SND_ERR_MASK) != 0;
     }
@@ -200,7 +234,12 @@ public final class L4 {
         return re & 15 | (se & 15) << 4 | (rp & 15) << 8 | (sp & 15) << 12 | (sm & 255) << 16 | (rm & 255) << 24;
     }
 
-    /** {@return man * 2^exp us as one time, rounded up to the next that there is; man 0: zero; beyond 19 hours: never} */
+    /**
+     * {@return man * 2^exp us as one time, rounded up to the next that there is; man 0: zero; beyond 19 hours: never}
+     *
+     * @param man the factor
+     * @param exp the power of two, 0 to 31
+     */
     public static int l4TimeoutRel(int man, int exp) {
         long us = Integer.toUnsignedLong(man) << (exp & 31);
         if (man == 0 || exp < 0 || exp > 31 || us > Long.MAX_VALUE / 1000) {
@@ -210,12 +249,24 @@ public final class L4 {
         return word & 15 | word >>> 24 << 4;
     }
 
-    /** {@return the timeout word of two times; its page-fault times are never} */
+    /**
+     * {@return the timeout word of two times; its page-fault times are never}
+     *
+     * @param send one time, for the send
+     * @param receive one time, for the receive
+     */
     public static int l4Timeout(int send, int receive) {
         return L4_IPC_TIMEOUT(send >>> 4, send, receive >>> 4, receive, 0, 0);
     }
 
-    /** {@return the timeout word of two times man * 2^exp us, as {@link #l4TimeoutRel}; both 0: never} */
+    /**
+     * {@return the timeout word of two times man * 2^exp us, as {@link #l4TimeoutRel}; both 0: never}
+     *
+     * @param sndMan man of the send time
+     * @param sndExp exp of the send time
+     * @param rcvMan man of the receive time
+     * @param rcvExp exp of the receive time
+     */
     public static int l4IpcTimeout(int sndMan, int sndExp, int rcvMan, int rcvExp) {
         return l4Timeout(sndMan == 0 && sndExp == 0 ? L4_IPC_TIMEOUT_NEVER : l4TimeoutRel(sndMan, sndExp),
                 rcvMan == 0 && rcvExp == 0 ? L4_IPC_TIMEOUT_NEVER : l4TimeoutRel(rcvMan, rcvExp));
@@ -228,22 +279,41 @@ public final class L4 {
 
     // ---- Flexpages
 
-    /** {@return the flexpage of 2^size bytes at the address} */
+    /**
+     * {@return the flexpage of 2^size bytes at the address}
+     *
+     * @param address where it begins; rounded down to a page
+     * @param size the power of two, 12 and up
+     * @param write L4_FPAGE_RO or L4_FPAGE_RW
+     * @param grant L4_FPAGE_MAP or L4_FPAGE_GRANT
+     */
     public static long l4Fpage(long address, int size, int write, int grant) {
         return l4_ipc_h.tpy_l4_fpage(address, size, write, grant);
     }
 
-    /** {@return whether flexpages were received} */
+    /**
+     * {@return whether flexpages were received}
+     *
+     * @param dope a message dope
+     */
     public static boolean l4IpcFpageReceived(long dope) {
         return (dope & L4_IPC_FPAGE_MASK) != 0;
     }
 
-    /** {@return whether the flexpage was granted} */
+    /**
+     * {@return whether the flexpage was granted}
+     *
+     * @param fpage a flexpage
+     */
     public static boolean l4IpcIsFpageGranted(long fpage) {
         return (fpage & 1) != 0;
     }
 
-    /** {@return whether the flexpage may be written} */
+    /**
+     * {@return whether the flexpage may be written}
+     *
+     * @param fpage a flexpage
+     */
     public static boolean l4IpcIsFpageWritable(long fpage) {
         return (fpage & 2) != 0;
     }
@@ -253,6 +323,13 @@ public final class L4 {
     /**
      * Sends to a thread and receives its answer. A failed send skips the receive.
      *
+     * @param dest the id of the thread that gets it
+     * @param sndMsg the send descriptor
+     * @param sndDword0 the first word
+     * @param sndDword1 the second word
+     * @param rcvMsg the receive descriptor
+     * @param timeout the timeout word
+     * @param result gets the dope, and of what was received the sender and the two words
      * @return the error, or 0
      */
     public static int l4IpcCall(long dest, MemorySegment sndMsg, long sndDword0, long sndDword1, MemorySegment rcvMsg, int timeout,
@@ -265,6 +342,13 @@ public final class L4 {
     /**
      * Sends to a thread and waits for a message of any: the loop of a server. A failed send skips the wait.
      *
+     * @param dest the id of the thread that gets it
+     * @param sndMsg the send descriptor
+     * @param sndDword0 the first word
+     * @param sndDword1 the second word
+     * @param rcvMsg the receive descriptor
+     * @param timeout the timeout word
+     * @param result gets the dope, and of what was received the sender and the two words
      * @return the error, or 0
      */
     public static int l4IpcReplyAndWait(long dest, MemorySegment sndMsg, long sndDword0, long sndDword1, MemorySegment rcvMsg, int timeout,
@@ -277,6 +361,12 @@ public final class L4 {
     /**
      * Sends to a thread.
      *
+     * @param dest the id of the thread that gets it
+     * @param sndMsg the send descriptor
+     * @param sndDword0 the first word
+     * @param sndDword1 the second word
+     * @param timeout the timeout word
+     * @param result gets the dope, and of what was received the sender and the two words
      * @return the error, or 0 when it has the message
      */
     public static int l4IpcSend(long dest, MemorySegment sndMsg, long sndDword0, long sndDword1, int timeout, IpcResult result) {
@@ -287,6 +377,10 @@ public final class L4 {
     /**
      * Receives from one thread alone; others stay queued. From NIL, it sleeps for the receive time.
      *
+     * @param src the id of the only thread whose message is taken; L4_NIL_ID: nobody's
+     * @param rcvMsg the receive descriptor
+     * @param timeout the timeout word
+     * @param result gets the dope, and of what was received the sender and the two words
      * @return the error, or 0
      */
     public static int l4IpcReceive(long src, MemorySegment rcvMsg, int timeout, IpcResult result) {
@@ -297,6 +391,9 @@ public final class L4 {
     /**
      * Receives from any thread: the one of the highest priority, then the one that has waited longest.
      *
+     * @param rcvMsg the receive descriptor
+     * @param timeout the timeout word
+     * @param result gets the dope, and of what was received the sender and the two words
      * @return the error, or 0
      */
     public static int l4IpcWait(MemorySegment rcvMsg, int timeout, IpcResult result) {
@@ -304,7 +401,12 @@ public final class L4 {
         return Calls.await(rcvMsg, timeout, result);
     }
 
-    /** Sleeps for the receive time. {@return L4_IPC_RETIMEOUT, or L4_IPC_RECANCELED} */
+    /**
+     * Sleeps for the receive time.
+     *
+     * @param timeout the timeout word
+     * @return L4_IPC_RETIMEOUT, or L4_IPC_RECANCELED
+     */
     public static int l4IpcSleep(int timeout) {
         return Calls.sleep(timeout);
     }
@@ -312,6 +414,13 @@ public final class L4 {
     /**
      * As {@link #l4IpcSend}: there are no chiefs here, who could send in another's name.
      *
+     * @param dest the id of the thread that gets it
+     * @param trueSrc in whose name; not used, as there are no chiefs
+     * @param sndMsg the send descriptor
+     * @param sndDword0 the first word
+     * @param sndDword1 the second word
+     * @param timeout the timeout word
+     * @param result gets the dope, and of what was received the sender and the two words
      * @return the error, or 0
      */
     public static int l4IpcSendDeceiting(long dest, long trueSrc, MemorySegment sndMsg, long sndDword0, long sndDword1, int timeout,
@@ -322,6 +431,14 @@ public final class L4 {
     /**
      * As {@link #l4IpcReplyAndWait}: there are no chiefs here, who could send in another's name.
      *
+     * @param dest the id of the thread that gets it
+     * @param trueSrc in whose name; not used, as there are no chiefs
+     * @param sndMsg the send descriptor
+     * @param sndDword0 the first word
+     * @param sndDword1 the second word
+     * @param rcvMsg the receive descriptor
+     * @param timeout the timeout word
+     * @param result gets the dope, and of what was received the sender and the two words
      * @return the error, or 0
      */
     public static int l4IpcReplyDeceitingAndWait(long dest, long trueSrc, MemorySegment sndMsg, long sndDword0, long sndDword1,
@@ -337,23 +454,41 @@ public final class L4 {
         return l4_ipc_h.tpy_l4_myself();
     }
 
-    /** {@return whether both are the same thread} */
+    /**
+     * {@return whether both are the same thread}
+     *
+     * @param one an id
+     * @param other another one
+     */
     public static boolean l4ThreadEqual(long one, long other) {
         return one == other;
     }
 
-    /** {@return whether both are threads of one task} */
+    /**
+     * {@return whether both are threads of one task}
+     *
+     * @param one an id
+     * @param other another one
+     */
     public static boolean l4TaskEqual(long one, long other) {
         long task = 0x1ffffL << 32 | 0x7ffL << 17;
         return ((one ^ other) & task) == 0;
     }
 
-    /** {@return whether it is nobody's id} */
+    /**
+     * {@return whether it is nobody's id}
+     *
+     * @param id an id
+     */
     public static boolean l4IsNilId(long id) {
         return id == L4_NIL_ID;
     }
 
-    /** {@return whether it is no id} */
+    /**
+     * {@return whether it is no id}
+     *
+     * @param id an id
+     */
     public static boolean l4IsInvalidId(long id) {
         return id == L4_INVALID_ID;
     }
@@ -399,7 +534,12 @@ public final class L4 {
 
     // ---- Names
 
-    /** Registers the calling thread. {@return whether it did: the name was free and is allowed (1 to 100 bytes without '/')} */
+    /**
+     * Registers the calling thread.
+     *
+     * @param name 1 to 100 bytes without '/'
+     * @return whether it did: the name was free and is allowed (1 to 100 bytes without '/')
+     */
     public static boolean namesRegister(String name) {
         Calls.identified();
         try (Arena arena = Arena.ofConfined()) {
@@ -407,14 +547,23 @@ public final class L4 {
         }
     }
 
-    /** Gives a name up that a thread of this process has. {@return whether one had it} */
+    /**
+     * Gives a name up that a thread of this process has.
+     *
+     * @param name 1 to 100 bytes without '/'
+     * @return whether one had it
+     */
     public static boolean namesUnregister(String name) {
         try (Arena arena = Arena.ofConfined()) {
             return isString(name) && l4_ipc_h.names_unregister(arena.allocateFrom(name)) != 0;
         }
     }
 
-    /** {@return the id behind a name, or L4_NIL_ID} */
+    /**
+     * {@return the id behind a name, or L4_NIL_ID}
+     *
+     * @param name 1 to 100 bytes without '/'
+     */
     public static long namesQueryName(String name) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment id = arena.allocate(ValueLayout.JAVA_LONG);
@@ -423,7 +572,12 @@ public final class L4 {
         }
     }
 
-    /** {@return the id behind a name, for which it waits so many milliseconds; L4_NIL_ID: nobody had it, or the thread is interrupted} */
+    /**
+     * {@return the id behind a name, for which it waits so many milliseconds; L4_NIL_ID: nobody had it, or the thread is interrupted}
+     *
+     * @param name 1 to 100 bytes without '/'
+     * @param timeoutMs milliseconds to wait; 0 only looks
+     */
     public static long namesWaitforName(String name, int timeoutMs) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment id = arena.allocate(ValueLayout.JAVA_LONG);

@@ -47,7 +47,12 @@ public final class Message {
         this(2);
     }
 
-    /** {@return a message of two words} */
+    /**
+     * {@return a message of two words}
+     *
+     * @param word0 the first word
+     * @param word1 the second word
+     */
     public static Message of(long word0, long word1) {
         return new Message().words(word0, word1);
     }
@@ -71,7 +76,11 @@ public final class Message {
 
     // ---- Words
 
-    /** {@return a word} */
+    /**
+     * {@return a word}
+     *
+     * @param index from 0
+     */
     public long word(int index) {
         return switch (index) {
             case 0 -> word0;
@@ -80,14 +89,26 @@ public final class Message {
         };
     }
 
-    /** Sets the first two words. {@return this} */
+    /**
+     * Sets the first two words.
+     *
+     * @param word0 the first word
+     * @param word1 the second word
+     * @return this
+     */
     public Message words(long word0, long word1) {
         this.word0 = word0;
         this.word1 = word1;
         return this;
     }
 
-    /** Sets a word; those before it go along. {@return this} */
+    /**
+     * Sets a word; those before it go along.
+     *
+     * @param index from 0
+     * @param value 64 bits
+     * @return this
+     */
     public Message word(int index, long value) {
         switch (index) {
             case 0 -> word0 = value;
@@ -127,19 +148,33 @@ public final class Message {
         return copy.asSlice(0, bytes.byteSize()).copyFrom(bytes);
     }
 
-    /** Gives the memory that a string is received into. {@return this} */
+    /**
+     * Gives the memory that a string is received into.
+     *
+     * @param index from 0
+     * @param memory native memory, at most 4 MiB of it are used
+     * @return this
+     */
     public Message room(int index, MemorySegment memory) {
         room().rcv(index, memory);
         return this;
     }
 
-    /** {@return a string that was received, in place; of a message that was cut, also the one of which only the beginning came} */
+    /**
+     * {@return a string that was received, in place; of a message that was cut, also the one of which only the beginning came}
+     *
+     * @param index from 0
+     */
     public MemorySegment string(int index) {
         Objects.checkIndex(index, cut ? buffer == null ? 0 : buffer.strings() : strings);
         return room().received(index);
     }
 
-    /** {@return a copy of a string that was received} */
+    /**
+     * {@return a copy of a string that was received}
+     *
+     * @param index from 0
+     */
     public byte[] bytes(int index) {
         return string(index).toArray(ValueLayout.JAVA_BYTE);
     }
@@ -150,6 +185,7 @@ public final class Message {
      * Sends memory along, which is then the partner's too. Flexpages take the first words, two each, in the order of these calls; words
      * of the program may follow after two that are 0.
      *
+     * @param region whose pages are sent
      * @param writable whether the partner may write to it
      * @return this
      */
@@ -157,12 +193,25 @@ public final class Message {
         return page(region, 0, writable, false);
     }
 
-    /** As {@link #map}, to a place in the partner's window: the offset modulo the window's size. {@return this} */
+    /**
+     * As {@link #map}, to a place in the partner's window: the offset modulo the window's size.
+     *
+     * @param region whose pages are sent
+     * @param writable whether the partner may write to them
+     * @param offset bytes, a multiple of the page size
+     * @return this
+     */
     public Message map(Region region, boolean writable, long offset) {
         return page(region, offset, writable, false);
     }
 
-    /** As {@link #map}; when the call has succeeded, the memory is the partner's alone, and the region is closed. {@return this} */
+    /**
+     * As {@link #map}; when the call has succeeded, the memory is the partner's alone, and the region is closed.
+     *
+     * @param region whose pages are sent
+     * @param writable whether the partner may write to them
+     * @return this
+     */
     public Message grant(Region region, boolean writable) {
         return page(region, 0, writable, true);
     }
@@ -177,7 +226,12 @@ public final class Message {
         return this;
     }
 
-    /** Sets where flexpages go that are received; null: nowhere, then a message with one is cut. {@return this} */
+    /**
+     * Sets where flexpages go that are received; null: nowhere, then a message with one is cut.
+     *
+     * @param window where they go, or null
+     * @return this
+     */
     public Message window(Window window) {
         this.window = window;
         if (buffer != null) {
@@ -233,21 +287,33 @@ public final class Message {
 
     // ---- What goes
 
-    /** Sends on what was received: its words and strings, with the next send. {@return this} */
+    /**
+     * Sends on what was received: its words and strings, with the next send.
+     *
+     * @return this
+     */
     public Message keep() {
         outWords = Math.max(2, words);
         outStrings = strings;
         return this;
     }
 
-    /** Nothing but two zeros goes with the next send. {@return this} */
+    /**
+     * Nothing but two zeros goes with the next send.
+     *
+     * @return this
+     */
     public Message clear() {
         word0 = word1 = 0;
         fresh();
         return this;
     }
 
-    /** Leaves the sender without an answer: {@link Ipc#replyAndWait} will only wait. {@return this} */
+    /**
+     * Leaves the sender without an answer: {@link Ipc#replyAndWait} will only wait.
+     *
+     * @return this
+     */
     public Message dismiss() {
         sender = L4.L4_NIL_ID;
         return this;

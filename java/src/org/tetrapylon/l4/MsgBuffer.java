@@ -78,14 +78,23 @@ public final class MsgBuffer {
         return rooms.length;
     }
 
-    /** Says how much is sent. */
+    /**
+     * Says how much is sent.
+     *
+     * @param words the first two among them
+     * @param strings at most the room there is
+     */
     public void send(int words, int strings) {
         Objects.checkFromToIndex(0, words, this.words);
         Objects.checkFromToIndex(0, strings, rooms.length);
         memory.set(ValueLayout.JAVA_LONG, SEND_DOPE, L4.L4_IPC_DOPE(words, strings));
     }
 
-    /** Sets where flexpages go that are received. 0: nowhere. */
+    /**
+     * Sets where flexpages go that are received. 0: nowhere.
+     *
+     * @param fpage as {@link L4#l4Fpage} makes it; 0: no window
+     */
     public void window(long fpage) {
         memory.set(ValueLayout.JAVA_LONG, FPAGE, fpage);
     }
@@ -95,12 +104,21 @@ public final class MsgBuffer {
         return memory.get(ValueLayout.JAVA_LONG, FPAGE);
     }
 
-    /** {@return a word} */
+    /**
+     * {@return a word}
+     *
+     * @param index from 0
+     */
     public long word(int index) {
         return memory.get(ValueLayout.JAVA_LONG, HEAD + Objects.checkIndex(index, words) * 8L);
     }
 
-    /** Sets a word. */
+    /**
+     * Sets a word.
+     *
+     * @param index from 0
+     * @param value 64 bits
+     */
     public void word(int index, long value) {
         memory.set(ValueLayout.JAVA_LONG, HEAD + Objects.checkIndex(index, words) * 8L, value);
     }
@@ -116,7 +134,13 @@ public final class MsgBuffer {
         sent[index] = checked(bytes);
     }
 
-    /** As {@link #snd(int, MemorySegment)}, by address and size; nothing is checked or kept reachable. */
+    /**
+     * As {@link #snd(int, MemorySegment)}, by address and size; nothing is checked or kept reachable.
+     *
+     * @param index from 0
+     * @param address where its memory begins
+     * @param size bytes, at most 4 MiB
+     */
     public void snd(int index, long address, long size) {
         long at = dope(index);
         memory.set(ValueLayout.JAVA_LONG, at + SND_STR, address);
@@ -137,7 +161,13 @@ public final class MsgBuffer {
         rooms[index] = checked(room);
     }
 
-    /** As {@link #rcv(int, MemorySegment)}, by address and size; nothing is checked or kept reachable. */
+    /**
+     * As {@link #rcv(int, MemorySegment)}, by address and size; nothing is checked or kept reachable.
+     *
+     * @param index from 0
+     * @param address where its memory begins
+     * @param size bytes, at most 4 MiB
+     */
     public void rcv(int index, long address, long size) {
         long at = dope(index);
         memory.set(ValueLayout.JAVA_LONG, at + RCV_STR, address);
@@ -145,22 +175,38 @@ public final class MsgBuffer {
         rooms[index] = null;
     }
 
-    /** {@return the bytes sent or, after a receive, received as a string} */
+    /**
+     * {@return the bytes sent or, after a receive, received as a string}
+     *
+     * @param index from 0
+     */
     public long sndSize(int index) {
         return memory.get(ValueLayout.JAVA_LONG, dope(index) + SND_SIZE);
     }
 
-    /** {@return where the string is that is sent or, after a receive, was received} */
+    /**
+     * {@return where the string is that is sent or, after a receive, was received}
+     *
+     * @param index from 0
+     */
     public long sndStr(int index) {
         return memory.get(ValueLayout.JAVA_LONG, dope(index) + SND_STR);
     }
 
-    /** {@return the room for a string, in bytes} */
+    /**
+     * {@return the room for a string, in bytes}
+     *
+     * @param index from 0
+     */
     public long rcvSize(int index) {
         return memory.get(ValueLayout.JAVA_LONG, dope(index) + RCV_SIZE);
     }
 
-    /** {@return a string that was received, in place} */
+    /**
+     * {@return a string that was received, in place}
+     *
+     * @param index from 0
+     */
     public MemorySegment received(int index) {
         MemorySegment room = rooms[index];
         return room == null ? MemorySegment.ofAddress(sndStr(index)).reinterpret(sndSize(index)) : room.asSlice(0, sndSize(index));

@@ -7,7 +7,12 @@ package org.tetrapylon.l4;
  */
 public record MsgDope(long raw) {
 
-    /** {@return the dope of a message of so many words and strings} */
+    /**
+     * {@return the dope of a message of so many words and strings}
+     *
+     * @param words the first two among them
+     * @param strings 0 to 31
+     */
     public static MsgDope of(int words, int strings) {
         return new MsgDope(L4.L4_IPC_DOPE(words, strings));
     }

@@ -23,6 +23,7 @@ public final class Names {
     /**
      * Gives the calling thread a name.
      *
+     * @param name 1 to 100 bytes without '/'
      * @throws TetrapylonException EINVAL it is not allowed, EEXIST it is taken, EAGAIN no id is left for this thread
      * @throws WrongThreadException for a virtual thread
      */
@@ -38,6 +39,7 @@ public final class Names {
     /**
      * Gives a name up.
      *
+     * @param name 1 to 100 bytes without '/'
      * @throws TetrapylonException ENOENT no thread of this process has it
      */
     public static void unregister(String name) {
@@ -46,7 +48,11 @@ public final class Names {
         }
     }
 
-    /** {@return the thread that has the name, if there is one} */
+    /**
+     * {@return the thread that has the name, if there is one}
+     *
+     * @param name 1 to 100 bytes without '/'
+     */
     public static Optional<ThreadId> find(String name) {
         long id = L4.namesQueryName(name);
         return L4.l4IsNilId(id) ? Optional.empty() : Optional.of(new ThreadId(id));
@@ -55,6 +61,8 @@ public final class Names {
     /**
      * {@return the thread that has the name, which is waited for so long}
      *
+     * @param name 1 to 100 bytes without '/'
+     * @param timeout how long to wait
      * @throws DeadlineException nobody has it
      * @throws InterruptedCallException the thread was interrupted meanwhile
      */

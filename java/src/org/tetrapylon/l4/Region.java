@@ -37,7 +37,12 @@ public final class Region implements AutoCloseable {
         return pages.view(0, pages.size(), true);
     }
 
-    /** {@return the flexpage that it is} */
+    /**
+     * {@return the flexpage that it is}
+     *
+     * @param writable whether the partner may write to it
+     * @param granted whether it leaves this process
+     */
     public Fpage fpage(boolean writable, boolean granted) {
         return pages.fpage(writable, granted);
     }

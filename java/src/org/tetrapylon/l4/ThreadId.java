@@ -32,7 +32,11 @@ public record ThreadId(long raw) {
         return L4.l4IsInvalidId(raw);
     }
 
-    /** {@return whether both are threads of one task} */
+    /**
+     * {@return whether both are threads of one task}
+     *
+     * @param other another thread
+     */
     public boolean isSameTask(ThreadId other) {
         return L4.l4TaskEqual(raw, other.raw);
     }

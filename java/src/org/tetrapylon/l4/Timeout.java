@@ -20,22 +20,39 @@ public record Timeout(int word) {
     private static final int SEND = L4.L4_IPC_TIMEOUT(255, 15, 0, 0, 0, 0);
     private static final int RECEIVE = L4.L4_IPC_TIMEOUT(0, 0, 255, 15, 0, 0);
 
-    /** {@return so long for the sending, and so long for the receiving} */
+    /**
+     * {@return so long for the sending, and so long for the receiving}
+     *
+     * @param time for the send and for the receive; null: for ever
+     */
     public static Timeout within(Duration time) {
         return of(time, time);
     }
 
-    /** {@return so long for each; null: never} */
+    /**
+     * {@return so long for each; null: never}
+     *
+     * @param send for the send; null: for ever
+     * @param receive for the receive; null: for ever
+     */
     public static Timeout of(Duration send, Duration receive) {
         return new Timeout(L4.timeoutOf(nanoseconds(send), nanoseconds(receive)));
     }
 
-    /** {@return this with another time for sending; null: never} */
+    /**
+     * {@return this with another time for sending; null: never}
+     *
+     * @param time for the send; null: for ever
+     */
     public Timeout sending(Duration time) {
         return new Timeout(word & ~SEND | of(time, null).word & SEND);
     }
 
-    /** {@return this with another time for receiving; null: never} */
+    /**
+     * {@return this with another time for receiving; null: never}
+     *
+     * @param time for the receive; null: for ever
+     */
     public Timeout receiving(Duration time) {
         return new Timeout(word & ~RECEIVE | of(null, time).word & RECEIVE);
     }

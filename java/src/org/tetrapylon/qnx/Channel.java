@@ -90,7 +90,11 @@ public final class Channel implements AutoCloseable {
         return Connection.attach(0, chid);
     }
 
-    /** Says whom the channel admits from now on. */
+    /**
+     * Says whom the channel admits from now on.
+     *
+     * @param whom for connections from now on
+     */
     public void admit(Admit whom) {
         check("tpy_channel_admit");
         int word = switch (whom) {
@@ -101,7 +105,11 @@ public final class Channel implements AutoCloseable {
         result("tpy_channel_admit", tetrapylon_h.tpy_channel_admit(chid, word));
     }
 
-    /** Says how long a message of a client that died stays open on a channel with _NTO_CHF_UNBLOCK: 0 to 1 s, at first 1 s. */
+    /**
+     * Says how long a message of a client that died stays open on a channel with _NTO_CHF_UNBLOCK: 0 to 1 s, at first 1 s.
+     *
+     * @param time 0 to 1 s
+     */
     public void grace(Duration time) {
         check("tpy_channel_grace");
         result("tpy_channel_grace", tetrapylon_h.tpy_channel_grace(chid, Timeouts.nanoseconds(time)));
@@ -144,6 +152,8 @@ public final class Channel implements AutoCloseable {
     /**
      * As {@link #receive(Message)}, with a timeout from now; zero does not block.
      *
+     * @param into where a message goes
+     * @param timeout how long to wait; zero looks only
      * @return into, or a pulse
      * @throws org.tetrapylon.DeadlineException if nothing came in time
      */
@@ -177,6 +187,8 @@ public final class Channel implements AutoCloseable {
     /**
      * What a server does with a pulse of the system's that it has no plans for: a client that has gone is forgotten (its scoid can be used
      * again), and one that asks to be let go is let go, with the reason it has. Other pulses are ignored.
+     *
+     * @param pulse of any kind
      */
     public void handle(Pulse pulse) {
         switch (pulse) {
@@ -188,7 +200,11 @@ public final class Channel implements AutoCloseable {
         }
     }
 
-    /** {@return who the client process is that a message or pulse came from} */
+    /**
+     * {@return who the client process is that a message or pulse came from}
+     *
+     * @param scoid as {@link MsgInfo#scoid} tells it
+     */
     public ClientInfo client(int scoid) {
         return Neutrino.connectClientInfo(scoid, 0);
     }

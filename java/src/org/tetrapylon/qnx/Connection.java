@@ -69,6 +69,8 @@ public final class Connection implements AutoCloseable {
     /**
      * Connects to the channel that has a name.
      *
+     * @param name as {@link Channel#attach} has it
+     * @return the connection
      * @throws TetrapylonException ENOENT nobody has the name, EPERM the channel does not admit this user, EINVAL, ENAMETOOLONG
      */
     public static Connection open(String name) {
@@ -121,6 +123,9 @@ public final class Connection implements AutoCloseable {
     /**
      * As {@link #send(MemorySegment, MemorySegment)}, with a timeout from now; zero does not block.
      *
+     * @param message what is sent
+     * @param reply where the reply goes; what does not fit is dropped
+     * @param timeout how long to wait for the reply
      * @return the status
      */
     public long send(MemorySegment message, MemorySegment reply, Duration timeout) {
@@ -155,6 +160,8 @@ public final class Connection implements AutoCloseable {
      * Sends what lies between the message's position and limit, and receives between the reply's. Afterwards the message's position is
      * its limit, and the reply's has gone on by the bytes that came.
      *
+     * @param message what is sent
+     * @param reply where the reply goes; what does not fit is dropped
      * @return the server's status
      */
     public long send(ByteBuffer message, ByteBuffer reply) {
@@ -164,6 +171,9 @@ public final class Connection implements AutoCloseable {
     /**
      * As {@link #send(ByteBuffer, ByteBuffer)}, with a timeout from now.
      *
+     * @param message what is sent
+     * @param reply where the reply goes; what does not fit is dropped
+     * @param timeout how long to wait for the reply
      * @return the status
      */
     public long send(ByteBuffer message, ByteBuffer reply, Duration timeout) {
@@ -191,6 +201,7 @@ public final class Connection implements AutoCloseable {
     /**
      * Sends an array.
      *
+     * @param message what is sent
      * @param room how many bytes the answer may have; more are dropped
      * @return the answer, with status and bytes
      */
@@ -201,6 +212,9 @@ public final class Connection implements AutoCloseable {
     /**
      * As {@link #send(byte[], int)}, with a timeout from now.
      *
+     * @param message what is sent
+     * @param room the longest reply, in bytes; what is beyond is dropped
+     * @param timeout how long to wait for the reply
      * @return the answer
      */
     public Reply send(byte[] message, int room, Duration timeout) {
@@ -220,6 +234,8 @@ public final class Connection implements AutoCloseable {
     /**
      * Sends from a list of parts and receives into another.
      *
+     * @param message what is sent
+     * @param reply where the reply goes; what does not fit is dropped
      * @return the status
      */
     public long send(Iov message, Iov reply) {
@@ -231,6 +247,9 @@ public final class Connection implements AutoCloseable {
     /**
      * As {@link #send(Iov, Iov)}, with a timeout from now.
      *
+     * @param message what is sent
+     * @param reply where the reply goes; what does not fit is dropped
+     * @param timeout how long to wait for the reply
      * @return the status
      */
     public long send(Iov message, Iov reply, Duration timeout) {
@@ -248,7 +267,12 @@ public final class Connection implements AutoCloseable {
 
     // ---- Pulses
 
-    /** Puts a pulse into the channel's queue, at the priority of this thread. Does not block. */
+    /**
+     * Puts a pulse into the channel's queue, at the priority of this thread. Does not block.
+     *
+     * @param code -128 to 127; a program's own are 0 and up
+     * @param value 64 bits
+     */
     public void pulse(int code, long value) {
         pulse(Caller.current().priority, code, value);
     }

@@ -30,7 +30,12 @@ public final class Iov {
         Arrays.fill(parts, MemorySegment.NULL);
     }
 
-    /** {@return a list of these parts} */
+    /**
+     * {@return a list of these parts}
+     *
+     * @param arena owns the list
+     * @param parts native segments, at least 65,536 of them
+     */
     public static Iov of(Arena arena, MemorySegment... parts) {
         Iov iov = new Iov(arena, parts.length);
         for (int i = 0; i < parts.length; i++) {
@@ -57,7 +62,11 @@ public final class Iov {
         parts[index] = part;
     }
 
-    /** {@return a part} */
+    /**
+     * {@return a part}
+     *
+     * @param index from 0
+     */
     public MemorySegment get(int index) {
         return parts[index];
     }

@@ -132,12 +132,21 @@ public final class Message implements Received, AutoCloseable {
 
     // ---- Answering
 
-    /** Answers without bytes. The client's send returns the status. */
+    /**
+     * Answers without bytes. The client's send returns the status.
+     *
+     * @param status what the client's send returns, whatever it is
+     */
     public void reply(long status) {
         finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, MemorySegment.NULL, 0));
     }
 
-    /** Answers. The client gets as many bytes as it has room for. */
+    /**
+     * Answers. The client gets as many bytes as it has room for.
+     *
+     * @param status what the client's send returns, whatever it is
+     * @param payload the reply; what the client has no room for is dropped
+     */
     public void reply(long status, MemorySegment payload) {
         if (payload.isNative()) {
             finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, payload, payload.byteSize()));
@@ -149,13 +158,23 @@ public final class Message implements Received, AutoCloseable {
         finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, out, bytes));
     }
 
-    /** Answers with the first bytes of the buffer the message came in. */
+    /**
+     * Answers with the first bytes of the buffer the message came in.
+     *
+     * @param status what the client's send returns, whatever it is
+     * @param bytes how many of {@link #buffer} are the reply
+     */
     public void reply(long status, long bytes) {
         Objects.checkFromIndexSize(0, bytes, buffer.byteSize());
         finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, buffer, bytes));
     }
 
-    /** Answers with what lies between the buffer's position and limit; its position goes to the limit. */
+    /**
+     * Answers with what lies between the buffer's position and limit; its position goes to the limit.
+     *
+     * @param status what the client's send returns, whatever it is
+     * @param payload the reply; what the client has no room for is dropped
+     */
     public void reply(long status, ByteBuffer payload) {
         int bytes = payload.remaining();
         Caller caller = Caller.current();
@@ -164,14 +183,24 @@ public final class Message implements Received, AutoCloseable {
         payload.position(payload.limit());
     }
 
-    /** Answers with a copy of the array. */
+    /**
+     * Answers with a copy of the array.
+     *
+     * @param status what the client's send returns, whatever it is
+     * @param payload the reply; what the client has no room for is dropped
+     */
     public void reply(long status, byte[] payload) {
         MemorySegment out = Caller.current().out(payload.length);
         MemorySegment.copy(payload, 0, out, ValueLayout.JAVA_BYTE, 0, payload.length);
         finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, out, payload.length));
     }
 
-    /** Answers with a list of parts. */
+    /**
+     * Answers with a list of parts.
+     *
+     * @param status what the client's send returns, whatever it is
+     * @param payload the reply; what the client has no room for is dropped
+     */
     public void reply(long status, Iov payload) {
         try {
             MemorySegment list = payload.list();
@@ -181,7 +210,11 @@ public final class Message implements Received, AutoCloseable {
         }
     }
 
-    /** Answers with an error: the client's send fails with it. {@link Errno#EOK} lets it return 0, ERESTART lets it send again. */
+    /**
+     * Answers with an error: the client's send fails with it. {@link Errno#EOK} lets it return 0, ERESTART lets it send again.
+     *
+     * @param errno what the client's send fails with; see Neutrino.msgError for those that mean something else
+     */
     public void fail(int errno) {
         finish("MsgError", neutrino_h.MsgError_r(detach(), errno));
     }
@@ -228,7 +261,13 @@ public final class Message implements Received, AutoCloseable {
         return got;
     }
 
-    /** As {@link #read(long, MemorySegment)}, between the buffer's position and limit; the position goes on by the bytes read. */
+    /**
+     * As {@link #read(long, MemorySegment)}, between the buffer's position and limit; the position goes on by the bytes read.
+     *
+     * @param offset bytes from the beginning of the client's memory
+     * @param into where they go; it is filled as far as there are bytes
+     * @return the number of bytes, 0 past the end
+     */
     public int read(long offset, ByteBuffer into) {
         int room = into.remaining();
         Caller caller = Caller.current();
@@ -239,7 +278,12 @@ public final class Message implements Received, AutoCloseable {
         return got;
     }
 
-    /** {@return the bytes of the client's message from the offset on, at most that many} */
+    /**
+     * {@return the bytes of the client's message from the offset on, at most that many}
+     *
+     * @param offset bytes from the beginning of the client's memory
+     * @param bytes at most so many
+     */
     public byte[] read(long offset, int bytes) {
         MemorySegment in = Caller.current().in(bytes);
         long got = moved("MsgRead", neutrino_h.MsgRead_r(rcvid, in, bytes, offset));
@@ -249,6 +293,8 @@ public final class Message implements Received, AutoCloseable {
     /**
      * As {@link #read(long, MemorySegment)}, into a list of parts.
      *
+     * @param offset bytes from the beginning of the client's memory
+     * @param into where they go; it is filled as far as there are bytes
      * @return how many bytes there were
      */
     public long read(long offset, Iov into) {
@@ -276,7 +322,13 @@ public final class Message implements Received, AutoCloseable {
         return moved("MsgWrite", neutrino_h.MsgWrite_r(rcvid, out, bytes, offset));
     }
 
-    /** As {@link #write(long, MemorySegment)}, between the buffer's position and limit; the position goes on by the bytes written. */
+    /**
+     * As {@link #write(long, MemorySegment)}, between the buffer's position and limit; the position goes on by the bytes written.
+     *
+     * @param offset bytes from the beginning of the client's memory
+     * @param from what is written
+     * @return the number of bytes that there was room for
+     */
     public int write(long offset, ByteBuffer from) {
         int bytes = from.remaining();
         Caller caller = Caller.current();
@@ -289,6 +341,8 @@ public final class Message implements Received, AutoCloseable {
     /**
      * As {@link #write(long, MemorySegment)}.
      *
+     * @param offset bytes from the beginning of the client's memory
+     * @param from what is written
      * @return how many bytes there was room for
      */
     public int write(long offset, byte[] from) {
@@ -298,6 +352,8 @@ public final class Message implements Received, AutoCloseable {
     /**
      * As {@link #write(long, MemorySegment)}, from a list of parts.
      *
+     * @param offset bytes from the beginning of the client's memory
+     * @param from what is written
      * @return how many bytes there was room for
      */
     public long write(long offset, Iov from) {

@@ -15,7 +15,11 @@ public final class MsgInfo {
 
     private final MemorySegment struct;
 
-    /** Makes an empty one in the arena's memory. */
+    /**
+     * Makes an empty one in the arena's memory.
+     *
+     * @param arena owns its memory
+     */
     public MsgInfo(Arena arena) {
         struct = arena.allocate(_msg_info.layout());
     }

@@ -135,7 +135,10 @@ public final class Neutrino {
     /**
      * Makes a channel.
      *
+     * @param flags the sum of _NTO_CHF_ flags
      * @return its id
+     * @throws org.tetrapylon.TetrapylonException EAGAIN no channel is left; EBUSY there is one with THREAD_DEATH or COID_DISCONNECT
+     *     already; EINVAL the flags; ENOMEM
      */
     public static int channelCreate(int flags) {
         return check("ChannelCreate", channelCreate_r(flags));
@@ -149,7 +152,9 @@ public final class Neutrino {
     /**
      * Ends a channel: threads blocked on it get ESRCH.
      *
+     * @param chid the channel
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException EINVAL there is no such channel
      */
     public static int channelDestroy(int chid) {
         return check("ChannelDestroy", channelDestroy_r(chid));
@@ -165,7 +170,14 @@ public final class Neutrino {
     /**
      * Connects to a channel of a process (0: this one).
      *
+     * @param nd ND_LOCAL_NODE
+     * @param pid the process; 0: this one
+     * @param chid the channel
+     * @param index 0, or _NTO_SIDE_CHANNEL, or the least id wanted
+     * @param flags the sum of _NTO_COF_ flags
      * @return the connection's id
+     * @throws org.tetrapylon.TetrapylonException ESRCH no such process or channel; EPERM the channel does not admit this user; EINVAL index
+     *     or flags; EMFILE, EAGAIN limits; ENXIO the server is ending or does not answer; ENOREMOTE nd is not the local node; ENOMEM
      */
     public static int connectAttach(int nd, int pid, int chid, int index, int flags) {
         return check("ConnectAttach", connectAttach_r(nd, pid, chid, index, flags));
@@ -179,7 +191,9 @@ public final class Neutrino {
     /**
      * Ends a connection, or a client that has gone (scoid): threads blocked on it get EBADF.
      *
+     * @param coid the connection, or a scoid
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException EINVAL there is no such connection
      */
     public static int connectDetach(int coid) {
         return check("ConnectDetach", connectDetach_r(coid));
@@ -193,7 +207,12 @@ public final class Neutrino {
     /**
      * Changes a connection's flags.
      *
+     * @param pid the process; 0: this one
+     * @param coid the connection
+     * @param mask which flags change
+     * @param bits what they become
      * @return the flags before
+     * @throws org.tetrapylon.TetrapylonException EINVAL no such connection, or another process's
      */
     public static int connectFlags(int pid, int coid, int mask, int bits) {
         return check("ConnectFlags", connectFlags_r(pid, coid, mask, bits));
@@ -207,7 +226,11 @@ public final class Neutrino {
     /**
      * Tells of a connection, or the next one above.
      *
+     * @param pid the process; 0: this one
+     * @param coid the connection; if there is none, the next one above it is told of
+     * @param info gets nd, pid, chid, scoid and coid
      * @return the coid told of
+     * @throws org.tetrapylon.TetrapylonException EINVAL no connection from coid on, or another process's
      */
     public static int connectServerInfo(int pid, int coid, MsgInfo info) {
         return check("ConnectServerInfo", connectServerInfo_r(pid, coid, info));
@@ -221,7 +244,10 @@ public final class Neutrino {
     /**
      * Tells who a client process is.
      *
+     * @param scoid the client process, as {@link MsgInfo#scoid} tells it; -1: this process
+     * @param ngroups how many of its groups to tell, 0 for none
      * @return it, with ngroups of its groups at most
+     * @throws org.tetrapylon.TetrapylonException EINVAL there is no such client
      */
     public static ClientInfo connectClientInfo(int scoid, int ngroups) {
         try (Arena arena = Arena.ofConfined()) {
@@ -247,7 +273,16 @@ public final class Neutrino {
     /**
      * Sends a message and waits for its reply.
      *
+     * @param coid the connection
+     * @param smsg what is sent
+     * @param sbytes bytes of it
+     * @param rmsg where the reply goes; what does not fit is dropped
+     * @param rbytes bytes of room
      * @return the server's status, whatever it is
+     * @throws org.tetrapylon.TetrapylonException EBADF coid is no connection, its server has gone, or it was detached meanwhile; ESRCH the
+     *     server died or destroyed the channel meanwhile; EINTR the thread was interrupted; ETIMEDOUT as timerTimeout had armed it; EFAULT,
+     *     ESRVRFAULT a buffer here, or of the server's, could not be accessed; EOVERFLOW the lengths of parts do not add up; EAGAIN too
+     *     many threads; or what the server gave with msgError
      */
     public static long msgSend(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
         source(smsg, sbytes);
@@ -269,6 +304,9 @@ public final class Neutrino {
     /**
      * As {@link #msgSend}, from a list of parts to a list of parts.
      *
+     * @param coid the connection
+     * @param siov what is sent
+     * @param riov where the reply goes; what does not fit is dropped
      * @return the server's status
      */
     public static long msgSendv(int coid, Iov siov, Iov riov) {
@@ -287,6 +325,10 @@ public final class Neutrino {
     /**
      * As {@link #msgSend}, from a buffer to a list of parts.
      *
+     * @param coid the connection
+     * @param smsg what is sent
+     * @param sbytes bytes of it
+     * @param riov where the reply goes; what does not fit is dropped
      * @return the server's status
      */
     public static long msgSendsv(int coid, MemorySegment smsg, long sbytes, Iov riov) {
@@ -311,6 +353,10 @@ public final class Neutrino {
     /**
      * As {@link #msgSend}, from a list of parts to a buffer.
      *
+     * @param coid the connection
+     * @param siov what is sent
+     * @param rmsg where the reply goes; what does not fit is dropped
+     * @param rbytes bytes of room
      * @return the server's status
      */
     public static long msgSendvs(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
@@ -335,6 +381,11 @@ public final class Neutrino {
     /**
      * As {@link #msgSend}.
      *
+     * @param coid the connection
+     * @param smsg what is sent
+     * @param sbytes bytes of it
+     * @param rmsg where the reply goes; what does not fit is dropped
+     * @param rbytes bytes of room
      * @return the server's status
      */
     public static long msgSendnc(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
@@ -357,6 +408,9 @@ public final class Neutrino {
     /**
      * As {@link #msgSend}, from a list of parts to a list of parts.
      *
+     * @param coid the connection
+     * @param siov what is sent
+     * @param riov where the reply goes; what does not fit is dropped
      * @return the server's status
      */
     public static long msgSendvnc(int coid, Iov siov, Iov riov) {
@@ -375,6 +429,10 @@ public final class Neutrino {
     /**
      * As {@link #msgSend}, from a buffer to a list of parts.
      *
+     * @param coid the connection
+     * @param smsg what is sent
+     * @param sbytes bytes of it
+     * @param riov where the reply goes; what does not fit is dropped
      * @return the server's status
      */
     public static long msgSendsvnc(int coid, MemorySegment smsg, long sbytes, Iov riov) {
@@ -399,6 +457,10 @@ public final class Neutrino {
     /**
      * As {@link #msgSend}, from a list of parts to a buffer.
      *
+     * @param coid the connection
+     * @param siov what is sent
+     * @param rmsg where the reply goes; what does not fit is dropped
+     * @param rbytes bytes of room
      * @return the server's status
      */
     public static long msgSendvsnc(int coid, Iov siov, MemorySegment rmsg, long rbytes) {
@@ -425,7 +487,13 @@ public final class Neutrino {
     /**
      * Waits for a message or pulse.
      *
+     * @param chid the channel
+     * @param msg where a message or pulse goes
+     * @param bytes bytes of room
+     * @param info gets what is known of the message; may be null
      * @return its rcvid; 0 for a pulse, see {@link #pulse}
+     * @throws org.tetrapylon.TetrapylonException ESRCH no such channel, or destroyed meanwhile; EFAULT there is no room for the pulse that
+     *     is next; EINTR the thread was interrupted; ETIMEDOUT as timerTimeout had armed it; EOVERFLOW the lengths of parts do not add up
      */
     public static long msgReceive(int chid, MemorySegment msg, long bytes, MsgInfo info) {
         return check("MsgReceive", msgReceive_r(chid, msg, bytes, info));
@@ -440,6 +508,9 @@ public final class Neutrino {
     /**
      * As {@link #msgReceive}, into a list of parts.
      *
+     * @param chid the channel
+     * @param riov where a message or pulse goes
+     * @param info gets what is known of the message; may be null
      * @return the rcvid, or 0
      */
     public static long msgReceivev(int chid, Iov riov, MsgInfo info) {
@@ -454,7 +525,12 @@ public final class Neutrino {
     /**
      * Waits for a pulse.
      *
+     * @param chid the channel
+     * @param pulse where the pulse goes
+     * @param bytes bytes of room, at least those of a struct _pulse
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException ESRCH no such channel, or destroyed meanwhile; EFAULT there is no room for the pulse that
+     *     is next; EINTR the thread was interrupted; ETIMEDOUT as timerTimeout had armed it; EOVERFLOW the lengths of parts do not add up
      */
     public static int msgReceivePulse(int chid, MemorySegment pulse, long bytes) {
         return check("MsgReceivePulse", msgReceivePulse_r(chid, pulse, bytes));
@@ -469,6 +545,8 @@ public final class Neutrino {
     /**
      * Waits for a pulse.
      *
+     * @param chid the channel
+     * @param piov where the pulse goes
      * @return 0
      */
     public static int msgReceivePulsev(int chid, Iov piov) {
@@ -480,7 +558,11 @@ public final class Neutrino {
         return Calls.receivePulsev(Caller.current(), chid, piov);
     }
 
-    /** {@return the pulse that a receive with result 0 has left in its buffer} */
+    /**
+     * {@return the pulse that a receive with result 0 has left in its buffer}
+     *
+     * @param msg memory that a pulse was received into
+     */
     public static Pulse pulse(MemorySegment msg) {
         return Pulse.read(msg);
     }
@@ -495,7 +577,13 @@ public final class Neutrino {
     /**
      * Finishes a message.
      *
+     * @param rcvid the message
+     * @param status what the client's send returns
+     * @param msg the reply
+     * @param bytes bytes of it
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException ESRCH the rcvid is unknown or finished, or its client gave up, detached or died; EFAULT
+     *     the client's buffers could not be written; EOVERFLOW the lengths of parts do not add up
      */
     public static int msgReply(long rcvid, long status, MemorySegment msg, long bytes) {
         return check("MsgReply", msgReply_r(rcvid, status, msg, bytes));
@@ -510,6 +598,9 @@ public final class Neutrino {
     /**
      * As {@link #msgReply}, from a list of parts.
      *
+     * @param rcvid the message
+     * @param status what the client's send returns
+     * @param riov the reply
      * @return 0
      */
     public static int msgReplyv(long rcvid, long status, Iov riov) {
@@ -528,7 +619,11 @@ public final class Neutrino {
     /**
      * Finishes a message with an error; EOK, ERESTART and -1 as on the page.
      *
+     * @param rcvid the message
+     * @param error what the client's send fails with; EOK: it returns 0, ERESTART: it sends again, -1: the reason for which it asked to be
+     *     let go
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException ESRCH as {@link #msgReply}
      */
     public static int msgError(long rcvid, int error) {
         return check("MsgError", msgError_r(rcvid, error));
@@ -544,7 +639,13 @@ public final class Neutrino {
     /**
      * Copies from the client's message.
      *
+     * @param rcvid the message
+     * @param msg where they go
+     * @param bytes at most so many
+     * @param offset bytes from the beginning of the client's memory
      * @return the bytes copied
+     * @throws org.tetrapylon.TetrapylonException ESRCH as {@link #msgReply}; EFAULT the client's buffers, ESRVRFAULT ours; EOVERFLOW the
+     *     lengths do not add up. The client stays blocked
      */
     public static long msgRead(long rcvid, MemorySegment msg, long bytes, long offset) {
         return check("MsgRead", msgRead_r(rcvid, msg, bytes, offset));
@@ -559,6 +660,9 @@ public final class Neutrino {
     /**
      * As {@link #msgRead}.
      *
+     * @param rcvid the message
+     * @param riov where they go
+     * @param offset bytes from the beginning of the client's memory
      * @return the bytes copied
      */
     public static long msgReadv(long rcvid, Iov riov, long offset) {
@@ -577,7 +681,13 @@ public final class Neutrino {
     /**
      * Copies into the client's reply buffers.
      *
+     * @param rcvid the message
+     * @param msg what is written
+     * @param bytes bytes of it
+     * @param offset bytes from the beginning of the client's memory
      * @return the bytes copied
+     * @throws org.tetrapylon.TetrapylonException ESRCH as {@link #msgReply}; EFAULT the client's buffers, ESRVRFAULT ours; EOVERFLOW the
+     *     lengths do not add up. The client stays blocked
      */
     public static long msgWrite(long rcvid, MemorySegment msg, long bytes, long offset) {
         return check("MsgWrite", msgWrite_r(rcvid, msg, bytes, offset));
@@ -592,6 +702,9 @@ public final class Neutrino {
     /**
      * As {@link #msgWrite}.
      *
+     * @param rcvid the message
+     * @param iov what is written
+     * @param offset bytes from the beginning of the client's memory
      * @return the bytes copied
      */
     public static long msgWritev(long rcvid, Iov iov, long offset) {
@@ -612,7 +725,10 @@ public final class Neutrino {
     /**
      * Tells of a received message.
      *
+     * @param rcvid the message
+     * @param info gets what is known of the message; may be null
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException ESRCH the message is not received, or finished
      */
     public static int msgInfo(long rcvid, MsgInfo info) {
         return check("MsgInfo", msgInfo_r(rcvid, info));
@@ -626,7 +742,9 @@ public final class Neutrino {
     /**
      * Takes the priority of a received message.
      *
+     * @param rcvid the message
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException ESRCH the message is not received, or finished
      */
     public static int msgCurrent(long rcvid) {
         return check("MsgCurrent", msgCurrent_r(rcvid));
@@ -642,7 +760,13 @@ public final class Neutrino {
     /**
      * Puts a pulse into a channel's queue.
      *
+     * @param coid the connection
+     * @param priority 0 to 255; -1: the calling thread's
+     * @param code -128 to 127
+     * @param value goes with it
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException EBADF coid is no connection, or its server has gone; EAGAIN too many wait already; EPERM
+     *     the process may not be signalled; EINVAL the code or the priority
      */
     public static int msgSendPulse(int coid, int priority, int code, int value) {
         return check("MsgSendPulse", msgSendPulse_r(coid, priority, code, value));
@@ -656,6 +780,10 @@ public final class Neutrino {
     /**
      * As {@link #msgSendPulse}, with 64 bits.
      *
+     * @param coid the connection
+     * @param priority 0 to 255; -1: the calling thread's
+     * @param code -128 to 127
+     * @param value goes with it
      * @return 0
      */
     public static int msgSendPulsePtr(int coid, int priority, int code, long value) {
@@ -670,7 +798,11 @@ public final class Neutrino {
     /**
      * Delivers an event to the client of a message, also after the reply.
      *
+     * @param rcvid a message of the client, also one that has been finished; 0: this process
+     * @param event the event
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException ESRCH the client process is gone or the rcvid was never one; EBADF its connection is
+     *     detached; EINVAL the event; EAGAIN the client takes no more at present; EPERM
      */
     public static int msgDeliverEvent(long rcvid, SigEvent event) {
         return check("MsgDeliverEvent", msgDeliverEvent_r(rcvid, event));
@@ -684,7 +816,10 @@ public final class Neutrino {
     /**
      * Checks an event.
      *
+     * @param rcvid a message of the client; 0: none is looked at
+     * @param event the event
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException as {@link #msgDeliverEvent}
      */
     public static int msgVerifyEvent(long rcvid, SigEvent event) {
         return check("MsgVerifyEvent", msgVerifyEvent_r(rcvid, event));
@@ -698,7 +833,10 @@ public final class Neutrino {
     /**
      * Registers an event and turns it into a handle.
      *
+     * @param event becomes the handle that is sent to the server
+     * @param coid the connection to the server that may deliver it; -1: any
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException EBADF no such connection; EINVAL the event; EAGAIN 4,096 are registered already
      */
     public static int msgRegisterEvent(SigEvent event, int coid) {
         return check("MsgRegisterEvent", msgRegisterEvent_r(event, coid));
@@ -712,7 +850,9 @@ public final class Neutrino {
     /**
      * Forgets a registered event.
      *
+     * @param event the handle
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException ESRCH the event is no handle of a registered one
      */
     public static int msgUnregisterEvent(SigEvent event) {
         return check("MsgUnregisterEvent", msgUnregisterEvent_r(event));
@@ -771,6 +911,8 @@ public final class Neutrino {
     /**
      * Makes a timer, for one with SIGEV_PULSE or another kind of event.
      *
+     * @param id CLOCK_REALTIME or CLOCK_MONOTONIC
+     * @param event the event
      * @return the timer
      */
     public static long timerCreate(int id, SigEvent event) {
@@ -781,7 +923,11 @@ public final class Neutrino {
         }
     }
 
-    /** Ends a timer. */
+    /**
+     * Ends a timer.
+     *
+     * @param timer the timer
+     */
     public static void timerDelete(long timer) {
         check("timer_delete", Named.timerDelete(MemorySegment.ofAddress(timer)));
     }
@@ -789,6 +935,7 @@ public final class Neutrino {
     /**
      * Sets a timer.
      *
+     * @param timer the timer
      * @param flags 0 or {@link #TIMER_ABSTIME}
      * @param value nanoseconds until it strikes first; 0 stops it
      * @param interval nanoseconds between later strikes; 0: none
@@ -807,7 +954,11 @@ public final class Neutrino {
         timespec.tv_nsec(spec, nanoseconds % 1_000_000_000L);
     }
 
-    /** {@return the nanoseconds until a timer strikes next, 0 if it is stopped} */
+    /**
+     * {@return the nanoseconds until a timer strikes next, 0 if it is stopped}
+     *
+     * @param timer the timer
+     */
     public static long timerGettime(long timer) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment spec = arena.allocate(itimerspec.layout());
@@ -817,7 +968,11 @@ public final class Neutrino {
         }
     }
 
-    /** {@return how many strikes of a timer came while the last one's notice waited} */
+    /**
+     * {@return how many strikes of a timer came while the last one's notice waited}
+     *
+     * @param timer the timer
+     */
     public static int timerGetoverrun(long timer) {
         return check("timer_getoverrun", Named.timerGetoverrun(MemorySegment.ofAddress(timer)));
     }
@@ -835,7 +990,12 @@ public final class Neutrino {
     /**
      * Makes a channel with a name. dispatch must be null:
      *
+     * @param dispatch MemorySegment.NULL
+     * @param path 1 to 100 bytes, of which / and % count three each
+     * @param flags 0; names are the user's own in any case
      * @return the record, for its chid and for nameDetach
+     * @throws org.tetrapylon.TetrapylonException EEXIST the name is taken; EINVAL, ENAMETOOLONG it is not allowed; EAGAIN no channel is
+     *     left; ENOMEM
      */
     public static NameAttach nameAttach(MemorySegment dispatch, String path, int flags) {
         try (Arena arena = Arena.ofConfined()) {
@@ -849,7 +1009,10 @@ public final class Neutrino {
     /**
      * Gives a name up and ends its channel.
      *
+     * @param attach what nameAttach returned
+     * @param flags 0
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException EINVAL it was detached already
      */
     public static int nameDetach(NameAttach attach, int flags) {
         return check("name_detach", Named.detach(attach == null ? MemorySegment.NULL : attach.segment(), flags));
@@ -858,7 +1021,11 @@ public final class Neutrino {
     /**
      * Connects to the channel that has a name.
      *
+     * @param name the name
+     * @param flags 0
      * @return the connection's id
+     * @throws org.tetrapylon.TetrapylonException ENOENT nobody has the name; EINVAL, ENAMETOOLONG it is not allowed; EPERM the channel does
+     *     not admit this user; EMFILE, EAGAIN limits
      */
     public static int nameOpen(String name, int flags) {
         try (Arena arena = Arena.ofConfined()) {
@@ -869,20 +1036,31 @@ public final class Neutrino {
     /**
      * Ends a connection made by nameOpen.
      *
+     * @param coid the connection
      * @return 0
+     * @throws org.tetrapylon.TetrapylonException EBADF there is no such connection
      */
     public static int nameClose(int coid) {
         return check("name_close", Named.close(coid));
     }
 
-    /** {@return the node of that name: 0, the local one} */
+    /**
+     * {@return the node of that name: 0, the local one}
+     *
+     * @param name of a machine
+     */
     public static int netmgrStrtond(String name) {
         try (Arena arena = Arena.ofConfined()) {
             return check("netmgr_strtond", Named.nodeOf(arena.allocateFrom(name)));
         }
     }
 
-    /** {@return the name of a node} */
+    /**
+     * {@return the name of a node}
+     *
+     * @param flags 0
+     * @param nd ND_LOCAL_NODE
+     */
     public static String netmgrNdtostr(int flags, int nd) {
         final int room = 256;
         try (Arena arena = Arena.ofConfined()) {

@@ -20,7 +20,13 @@ public sealed interface Pulse extends Received {
     /** {@return the sender's connection as the server knows it; -1 where there is none} */
     int scoid();
 
-    /** A program's own pulse. */
+    /**
+     * A program's own pulse.
+     *
+     * @param code 0 to 127, the program's own
+     * @param value 64 bits; what was sent as an int is in the lower half
+     * @param scoid the sender, as {@link MsgInfo#scoid}
+     */
     record User(int code, long value, int scoid) implements Pulse {}
 
     /**
@@ -99,7 +105,11 @@ public sealed interface Pulse extends Received {
         return (int) _pulse.sizeof();
     }
 
-    /** {@return the pulse that a receive has left in a buffer} */
+    /**
+     * {@return the pulse that a receive has left in a buffer}
+     *
+     * @param struct at least {@link #size} bytes
+     */
     static Pulse read(MemorySegment struct) {
         int code = _pulse.code(struct);
         long value = sigval.sival_long(_pulse.value(struct));

@@ -38,17 +38,29 @@ public final class SigEvent {
         return event;
     }
 
-    /** {@return the event in memory that holds one, such as a message} */
+    /**
+     * {@return the event in memory that holds one, such as a message}
+     *
+     * @param struct memory of a {@code struct sigevent}, which stays the caller's
+     */
     public static SigEvent at(MemorySegment struct) {
         return new SigEvent(struct.asSlice(0, SIZE));
     }
 
-    /** {@return SIGEV_NONE: no notice} */
+    /**
+     * {@return SIGEV_NONE: no notice}
+     *
+     * @param arena owns its memory
+     */
     public static SigEvent none(Arena arena) {
         return make(arena, neutrino_h.SIGEV_NONE());
     }
 
-    /** {@return SIGEV_UNBLOCK: ends a blocked call, for timerTimeout} */
+    /**
+     * {@return SIGEV_UNBLOCK: ends a blocked call, for timerTimeout}
+     *
+     * @param arena owns its memory
+     */
     public static SigEvent unblock(Arena arena) {
         return make(arena, neutrino_h.SIGEV_UNBLOCK());
     }
@@ -56,9 +68,11 @@ public final class SigEvent {
     /**
      * SIGEV_PULSE.
      *
+     * @param arena owns its memory
      * @param coid the connection of this process by which the pulse goes
      * @param priority 0 to 255, or {@link Neutrino#SIGEV_PULSE_PRIO_INHERIT}
      * @param code -128 to 127
+     * @param value 64 bits
      * @return the event
      */
     public static SigEvent pulse(Arena arena, int coid, int priority, int code, long value) {
@@ -70,7 +84,12 @@ public final class SigEvent {
         return event;
     }
 
-    /** {@return SIGEV_SIGNAL: a signal of that number} */
+    /**
+     * {@return SIGEV_SIGNAL: a signal of that number}
+     *
+     * @param arena owns its memory
+     * @param signo the signal
+     */
     public static SigEvent signal(Arena arena, int signo) {
         SigEvent event = make(arena, neutrino_h.SIGEV_SIGNAL());
         event.struct.set(ValueLayout.JAVA_INT, SIGNO, signo);
@@ -107,7 +126,11 @@ public final class SigEvent {
         return struct.get(ValueLayout.JAVA_LONG_UNALIGNED, VALUE);
     }
 
-    /** Sets the value. */
+    /**
+     * Sets the value.
+     *
+     * @param value 64 bits
+     */
     public void setValue(long value) {
         struct.set(ValueLayout.JAVA_LONG_UNALIGNED, VALUE, value);
     }
