@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <tetrapylon.h>
 #include <unistd.h>
 
 #define ROUNDS (int)check_rounds(200, 2000)
@@ -171,11 +172,21 @@ struct kill_later {
     _Atomic int64_t when;
 };
 
+/* Whether a thread of this process is blocked in an offer. */
+static bool one_is_blocked(void)
+{
+    struct tpy_thread_state states[16];
+    int count = tpy_threads_of(getpid(), states, 16);
+    for (int i = 0; i < count; i++)
+        if (states[i].state == TPY_STATE_SEND || states[i].state == TPY_STATE_REPLY) return true;
+    return false;
+}
+
 static void *kill_when_asleep(void *argument)
 {
     struct kill_later *it = argument;
     while (it->silent->accept && !atomic_load(&it->silent->accepted)) sched_yield();
-    for (int i = 0; i < 1000; i++) sched_yield(); /* most likely the caller sleeps by now; it must work either way */
+    while (!one_is_blocked()) sched_yield(); /* a server that dies before the offer has gone, which is another error */
     atomic_store(&it->when, tpy_now());
     kill(it->pid, SIGKILL);
     return NULL;
