@@ -143,7 +143,8 @@ struct l4_pages l4_pages_withheld(size_t size)
 {
     struct l4_pages pages = {.size = size};
     struct uffdio_api api = {.api = UFFD_API};
-    pages.fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    /* Faults of the program's own code, not of the kernel's: that much every user may withhold. */
+    pages.fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
     if (pages.fd < 0) SKIP("userfaultfd is not allowed here");
     CHECK_SYS(ioctl(pages.fd, UFFDIO_API, &api));
     pages.at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -16,6 +16,8 @@ final class Withheld implements AutoCloseable {
 
     private static final long SYS_USERFAULTFD = System.getProperty("os.arch").equals("aarch64") ? 282 : 323;
     private static final long O_CLOEXEC = 0x80000;
+    /** Faults of the program's own code, not of the kernel's: that much every user may withhold. */
+    private static final long USER_MODE_ONLY = 1;
     private static final long UFFDIO_API = 0xc018aa3fL;
     private static final long UFFDIO_REGISTER = 0xc020aa00L;
     private static final long UFFDIO_COPY = 0xc028aa03L;
@@ -44,7 +46,7 @@ final class Withheld implements AutoCloseable {
     Withheld(long size) {
         this.size = size;
         try (Arena arena = Arena.ofConfined()) {
-            fd = (int) (long) SYSCALL.invokeExact(SYS_USERFAULTFD, O_CLOEXEC);
+            fd = (int) (long) SYSCALL.invokeExact(SYS_USERFAULTFD, O_CLOEXEC | USER_MODE_ONLY);
             if (fd < 0) {
                 throw new TestAbortedException("userfaultfd is not allowed here");
             }
