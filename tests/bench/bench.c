@@ -14,7 +14,9 @@
 #include "support/json.h"
 #include "support/report.h"
 #include "support/results.h"
+#include "support/schedule.h"
 #include "support/session.h"
+#include "support/slots.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -30,31 +32,9 @@
 #define PROBE_ATTEMPTS 3
 #define SPIN_SHARE 0.8 /* of the time, on its CPU: the median of its batches is then undisturbed */
 #define PROBE_AGREE 1.5
-#define MANY_BATCH_MOST 50
 #define WARM_ATTEMPTS 5
 
-struct mode {
-    int rounds, many_rounds;
-    uint64_t slice, many_slice, paced_slice; /* one slice of each kind of group */
-    uint64_t warm_first_c, warm_first_java, warm_c, warm_java;
-    uint64_t idle;
-    unsigned limit; /* seconds, for the whole run */
-};
-
-static const struct mode quick_mode = {
-    .rounds = 3, .slice = 30 * MILLISECOND, .paced_slice = 150 * MILLISECOND,
-    .many_rounds = 1, .many_slice = 1000 * MILLISECOND,
-    .warm_first_c = 10 * MILLISECOND, .warm_first_java = 500 * MILLISECOND, .warm_c = 5 * MILLISECOND,
-    .warm_java = 80 * MILLISECOND, .idle = 200 * MILLISECOND, .limit = 240,
-};
-static const struct mode full_mode = {
-    .rounds = 10, .slice = 100 * MILLISECOND, .paced_slice = 300 * MILLISECOND,
-    .many_rounds = 3, .many_slice = 1600 * MILLISECOND,
-    .warm_first_c = 50 * MILLISECOND, .warm_first_java = 1500 * MILLISECOND, .warm_c = 10 * MILLISECOND,
-    .warm_java = 200 * MILLISECOND, .idle = 500 * MILLISECOND, .limit = 1500,
-};
-
-static const struct mode *mode = &full_mode;
+static const struct schedule *mode = &schedule_full;
 static const char *wanted_contenders, *wanted_cases;
 static char listed[2][LISTED_MOST][32]; /* contenders each language's role has */
 static int listed_count[2];
@@ -85,7 +65,7 @@ static bool has(const struct side *side)
 
 static bool takes_part(const struct entry *entry, const struct group *group)
 {
-    int kinds = entry->kinds | (mode == &full_mode ? entry->full_kinds : 0);
+    int kinds = entry->kinds | (mode->full ? entry->full_kinds : 0);
     return (kinds & (int)group->kind) && has(&entry->server) && has(&entry->client) &&
            in_list(wanted_contenders, entry->id);
 }
@@ -158,30 +138,6 @@ static void note_failure(int group, int size, int entry, const char *failure)
     failures++;
 }
 
-static bool is_many(const struct group *group)
-{
-    return group->kind & (KIND_CLIENTS | KIND_PAIRS);
-}
-
-static int rounds_of(const struct group *group)
-{
-    return is_many(group) ? mode->many_rounds : mode->rounds;
-}
-
-/*
- * Where several clients compete a slice is as long as many of the scheduler's turns, or else the fairness would be that of
- * one turn; and batches are short, since one who meets its server only once a turn would spend the slice in one.
- */
-static struct slice_plan plan_of(const struct group *group, size_t size)
-{
-    if (group->kind & (KIND_PACED | KIND_PINNED_PACED))
-        return (struct slice_plan){.size = size, .single_time = mode->paced_slice, .pace = 1000};
-    if (is_many(group))
-        return (struct slice_plan){
-            .size = size, .batch_time = mode->many_slice / 2, .single_time = mode->many_slice / 2, .most = MANY_BATCH_MOST};
-    return (struct slice_plan){.size = size, .batch_time = mode->slice * 6 / 10, .single_time = mode->slice * 4 / 10};
-}
-
 /* Until a slice allocates nothing: what a JVM has not yet compiled may allocate, and so does the making of classes. */
 static void warm_until_quiet(struct session *s, const struct slice_plan *plan)
 {
@@ -209,7 +165,7 @@ static void warm(struct session *s, size_t size, bool first)
 static void take_slice(int group, int size, struct session *s)
 {
     int entry = (int)(s->entry - plan_entries);
-    struct slice_plan plan = plan_of(s->group, plan_sizes[size]);
+    struct slice_plan plan = schedule_slice(mode, s->group, plan_sizes[size]);
     bool probed = s->entry->spins && s->group->placement != PLACE_ONE;
     double before = probed ? probe_now() : RESULTS_NONE;
     if (session_run(s, &plan, &slice)) {
@@ -221,6 +177,25 @@ static void take_slice(int group, int size, struct session *s)
     if (r)
         results_add(r, &slice, probe_around(before, after),
                     s->group->placement == PLACE_TWO && slice.spin_share < SPIN_SHARE);
+}
+
+static void take_turns(int group, int size, struct session *sessions, int count)
+{
+    struct session *taking[ENTRIES_MOST];
+    struct result *into[ENTRIES_MOST];
+    int takers = 0;
+    for (int i = 0; i < count; i++) {
+        struct result *r = results_of(group, size, (int)(sessions[i].entry - plan_entries));
+        if (!sessions[i].alive || !r)
+            continue;
+        taking[takers] = &sessions[i];
+        into[takers++] = r;
+    }
+    if (!slots_run(taking, into, takers, plan_sizes[size], mode->turn, mode->turns))
+        return;
+    for (int i = 0; i < takers; i++)
+        if (!taking[i]->alive)
+            note_failure(group, size, (int)(taking[i]->entry - plan_entries), taking[i]->failure);
 }
 
 static void run_case(int group, int size, struct session *sessions, int count, bool first)
@@ -235,13 +210,14 @@ static void run_case(int group, int size, struct session *sessions, int count, b
         if (!sessions[i].alive)
             note_failure(group, size, (int)(entry - plan_entries), sessions[i].failure);
     }
-    for (int round = 0; round < rounds_of(&plan_groups[group]); round++)
+    for (int round = 0; round < schedule_rounds(mode, &plan_groups[group]); round++)
         for (int k = 0; k < count; k++) {
             int i = (k + round) % count;
             if (takes[i] && sessions[i].alive)
                 take_slice(group, size, &sessions[i]);
         }
-    report_case(group, size);
+    if (plan_groups[group].kind == KIND_DATAGRAMS)
+        take_turns(group, size, sessions, count);
 }
 
 static void run_idle(int group, struct session *sessions, int count)
@@ -277,14 +253,42 @@ static int start_sessions(int g, int first_size, struct session *sessions)
     return count;
 }
 
-static void run_group(int g)
+/* Starts the group's processes, takes all slices, ends them. False when nobody takes part. */
+static bool run_launch(int g, int sizes, int launch, int launches)
 {
     static struct session sessions[ENTRIES_MOST];
     const struct group *group = &plan_groups[g];
-    int sizes = mode == &full_mode ? group->full_sizes : group->sizes;
+    bool first = true;
+    int count = start_sessions(g, __builtin_ctz((unsigned)sizes), sessions);
+    if (!count)
+        return false;
+    if (!launch) {
+        printf("\n[%.0f s] %s: %d contenders, %d rounds\n", (double)(clock_now() - began) / 1e9, group->label, count,
+               launches * schedule_rounds(mode, group));
+        fflush(stdout);
+    }
+    for (int size = 0; size < PLAN_SIZES; size++) {
+        if (!(sizes & (1 << size)))
+            continue;
+        run_case(g, size, sessions, count, first);
+        if (launch == launches - 1)
+            report_case(g, size);
+        first = false;
+    }
+    if (group->idle)
+        run_idle(g, sessions, count);
+    for (int i = 0; i < count; i++)
+        session_end(&sessions[i]);
+    return true;
+}
+
+static void run_group(int g)
+{
+    const struct group *group = &plan_groups[g];
+    int launches = schedule_launches(mode, group);
     if (!in_list(wanted_cases, group->id))
         return;
-    if (group->full_only && mode != &full_mode) {
+    if (group->full_only && !mode->full) {
         if (wanted_cases)
             printf("\n%s: left out, not part of a quick run\n", group->label);
         return;
@@ -293,23 +297,9 @@ static void run_group(int g)
         printf("\n%s: left out, this process may use one CPU only\n", group->label);
         return;
     }
-    int count = start_sessions(g, __builtin_ctz((unsigned)sizes), sessions);
-    if (!count)
-        return;
-    printf("\n[%.0f s] %s: %d contenders, %d rounds\n", (double)(clock_now() - began) / 1e9, group->label, count,
-           rounds_of(group));
-    fflush(stdout);
-    bool first = true;
-    for (int size = 0; size < PLAN_SIZES; size++) {
-        if (!(sizes & (1 << size)))
-            continue;
-        run_case(g, size, sessions, count, first);
-        first = false;
-    }
-    if (group->idle)
-        run_idle(g, sessions, count);
-    for (int i = 0; i < count; i++)
-        session_end(&sessions[i]);
+    for (int launch = 0; launch < launches; launch++)
+        if (!run_launch(g, mode->full ? group->full_sizes : group->sizes, launch, launches))
+            return;
 }
 
 static const char *entry_id(int i) { return i < plan_entry_count ? plan_entries[i].id : NULL; }
@@ -366,7 +356,7 @@ static const char *options(int argc, char **argv, bool *gate)
             wanted_cases = optarg;
             break;
         case 'q':
-            mode = &quick_mode;
+            mode = &schedule_quick;
             break;
         case 'g':
             *gate = true;
@@ -406,7 +396,7 @@ int main(int argc, char **argv)
     bool doubtful = probes_disturbed * 20 > probes_taken;
     int missed = report_targets(doubtful);
     double seconds = (double)(clock_now() - began) / 1e9;
-    struct json_run run = {mode == &full_mode, cpu_count, seconds, probes_taken, probes_disturbed};
+    struct json_run run = {mode->full, cpu_count, seconds, probes_taken, probes_disturbed};
     int error = *json ? json_write(json, &run) : 0;
     if (error)
         fprintf(stderr, "bench: cannot write %s: %s\n", json, strerror(-error));

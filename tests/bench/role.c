@@ -6,6 +6,9 @@
  *   role client NAME ADDRESS INDEX                 says "ready" and then obeys lines:
  *       run SIZE START BATCH_END SINGLE_END PACE MOST
  *                                              one slice; answers one "done" line (docs/benchmark.md)
+ *       slots SIZE START PERIOD NUMBER,NUMBER...
+ *                                              turns: in slot n, which begins at START + n * PERIOD, calls in batches; answers
+ *                                              the mean time per call in each, in tenths of nanoseconds
  *
  * The Java roles speak the same lines, so either language can stand on either side. Times are absolute nanoseconds of
  * CLOCK_MONOTONIC. Until BATCH_END calls are timed in batches, then one by one until SINGLE_END; with a PACE (in
@@ -24,6 +27,8 @@
 #include <time.h>
 
 #define BATCH_TIME UINT64_C(100000)
+#define SLOTS_MOST 2048
+#define SLOT_BATCH_MOST 1000
 
 struct client_run {
     const struct contender *contender;
@@ -184,6 +189,70 @@ static int run_slice(struct client_run *run, const uint64_t t[5])
     return fflush(stdout) ? -EIO : 0;
 }
 
+/* A turn's first tenth is not counted, since who slept must find his way back first, and its last twentieth is left to overrun. */
+static int run_turn(struct client_run *run, uint64_t start, uint64_t period, uint64_t *mean)
+{
+    uint64_t calls = 0;
+    clock_sleep_until(start);
+    int error = run_batches(run, start + period / 10, &calls);
+    uint64_t before = clock_now();
+    calls = 0;
+    if (!error)
+        error = run_batches(run, start + period - period / 20, &calls);
+    *mean = calls ? (clock_now() - before) * 10 / calls : 0;
+    return error;
+}
+
+static int run_slots(struct client_run *run, uint64_t start, uint64_t period, char *numbers)
+{
+    static uint64_t means[SLOTS_MOST];
+    int turns = 0;
+    run->wrong = run->checked = 0;
+    histogram_clear(&run->batches);
+    int error = check_whole(run);
+    for (char *number = strtok(numbers, ",\n"); number && !error && turns < SLOTS_MOST; number = strtok(NULL, ",\n"))
+        error = run_turn(run, start + strtoull(number, NULL, 10) * period, period, &means[turns++]);
+    if (!error)
+        error = check_whole(run);
+    if (error)
+        return error;
+    printf("done wrong=%" PRIu64 " means=", run->wrong);
+    for (int i = 0; i < turns; i++)
+        printf("%s%" PRIu64, i ? "," : "", means[i]);
+    printf("\n");
+    return fflush(stdout) ? -EIO : 0;
+}
+
+static void set_size(struct client_run *run, uint64_t size)
+{
+    if (run->size == size)
+        return;
+    run->size = size;
+    run->batch = 1;
+    run->word = (run->word & ~UINT64_C(0xffffffff)) | size;
+}
+
+/* Obeys one line. A size out of bounds is not understood. */
+static int obey(struct client_run *run, char *line)
+{
+    uint64_t t[5], size;
+    int list = 0;
+    if (sscanf(line, "slots %" SCNu64 " %" SCNu64 " %" SCNu64 " %n", &size, &t[0], &t[1], &list) == 3 && list && size >= 8 &&
+        size <= BENCH_LARGEST) {
+        run->most = SLOT_BATCH_MOST;
+        set_size(run, size);
+        return run_slots(run, t[0], t[1], line + list);
+    }
+    if (sscanf(line, "run %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &size, &t[0], &t[1],
+               &t[2], &t[3], &t[4]) != 6 || size < 8 || size > BENCH_LARGEST || !t[4])
+        return -EINVAL;
+    run->most = (unsigned)t[4];
+    set_size(run, size);
+    if (run->batch > run->most)
+        run->batch = run->most;
+    return run_slice(run, t);
+}
+
 static int client(const struct contender *contender, const char *address, int index)
 {
     static struct client_run run;
@@ -200,23 +269,11 @@ static int client(const struct contender *contender, const char *address, int in
         return fail("connect", error);
     printf("ready\n");
     fflush(stdout);
-    char line[256];
+    static char line[SLOTS_MOST * 8];
     while (fgets(line, sizeof line, stdin)) {
-        uint64_t t[5], size;
-        if (sscanf(line, "run %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &size, &t[0], &t[1],
-                   &t[2], &t[3], &t[4]) != 6 || size < 8 || size > BENCH_LARGEST || !t[4])
-            return fail("not understood", -EINVAL);
-        run.most = (unsigned)t[4];
-        if (run.batch > run.most)
-            run.batch = run.most;
-        if (run.size != size) {
-            run.size = size;
-            run.batch = 1;
-            run.word = (run.word & ~UINT64_C(0xffffffff)) | size;
-        }
-        error = run_slice(&run, t);
+        error = obey(&run, line);
         if (error)
-            return fail("call", error);
+            return fail("run", error);
     }
     return 0;
 }

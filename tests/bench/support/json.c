@@ -128,7 +128,10 @@ static void one_result(FILE *file, int group, int size, int entry, const struct 
         fprintf(file, "%s", i ? ", " : "");
         one_round(file, &r->round[i]);
     }
-    fprintf(file, "]}");
+    fprintf(file, "]");
+    for (int i = 0; i < r->slots; i++)
+        fprintf(file, r->slot[i] < 0 ? "%snull" : "%s%.1f", i ? ", " : ", \"turns_ns\": [", r->slot[i]);
+    fprintf(file, r->slots ? "]}" : "}");
 }
 
 static void all_results(FILE *file)
@@ -169,7 +172,11 @@ static void all_targets(FILE *file)
         fprintf(file, ", \"relation\": \"%s\", \"bound\": %g, ", t->at_least ? ">=" : "<=", t->bound);
         if (t->aim >= 0)
             fprintf(file, "\"aim\": %g, ", t->aim);
-        if (t->measured >= 0)
+        if (t->low >= 0)
+            fprintf(file, "\"low\": %.4f, \"high\": %.4f, ", t->low, t->high);
+        if (t->control && t->measured >= 0)
+            fprintf(file, "\"measured\": %.4f, \"met\": null, \"control\": true}", t->measured);
+        else if (t->measured >= 0)
             fprintf(file, "\"measured\": %.4f, \"met\": %s}", t->measured, t->met ? "true" : "false");
         else
             fprintf(file, "\"measured\": null, \"met\": null}");

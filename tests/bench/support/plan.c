@@ -8,7 +8,7 @@
 
 const size_t plan_sizes[PLAN_SIZES] = {8, 64, 4096, 65536, 1048576};
 
-enum { SMALL = 1, SMALL_AND_PAGE = 1 | 4, ALL_SIZES = 31, ALL_BUT_LINE = 29 }; /* bits into plan_sizes */
+enum { SMALL = 1, SMALL_AND_PAGE = 1 | 4, ALL_SIZES = 31, ALL_BUT_LINE = 29, UP_TO_PACKET = 15 }; /* bits into plan_sizes */
 enum { PAGE = 4096, PACKET = 65536, LARGEST = BENCH_LARGEST };
 
 const struct entry plan_entries[] = {
@@ -23,9 +23,10 @@ const struct entry plan_entries[] = {
      false},
     {"ours-c-java", "ours C server, Java client", C("qnx"), JAVA("qnx"), KIND_SINGLE | KIND_PACED, 0, 8, LARGEST, true,
      false},
-    {"mm-raw", "sendmsg and recvmsg", C("sendmsg"), C("sendmsg"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
-    {"mm-c-c", "ours C-C, mmlib", C("mm"), C("mm"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
-    {"mm-java-java", "ours Java-Java, mmlib", JAVA("mm"), JAVA("mm"), KIND_ONE, KIND_TWO, 8, PACKET, false, false},
+    {"mm-raw", "sendmsg and recvmsg", C("sendmsg"), C("sendmsg"), KIND_DATAGRAMS, 0, 8, PACKET, false, false},
+    {"mm-raw-again", "the same again (control)", C("sendmsg"), C("sendmsg"), KIND_DATAGRAMS, 0, 8, PACKET, false, false},
+    {"mm-c-c", "ours C-C, mmlib", C("mm"), C("mm"), KIND_DATAGRAMS, 0, 8, PACKET, false, false},
+    {"mm-java-java", "ours Java-Java, mmlib", JAVA("mm"), JAVA("mm"), KIND_DATAGRAMS, 0, 8, PACKET, false, false},
     {"l4-c-c", "ours C-C, L4", C("l4"), C("l4"), KIND_SINGLE, 0, 8, LARGEST, true, false},
     {"l4-java-java", "ours Java-Java, L4", JAVA("l4"), JAVA("l4"), KIND_TWO, KIND_SINGLE, 8, LARGEST, true, false},
     {"fluke-c-c", "ours C-C, Fluke", C("fluke"), C("fluke"), KIND_SINGLE, 0, 8, LARGEST, true, false},
@@ -55,6 +56,8 @@ const struct group plan_groups[] = {
     {"paced", "a call each 1 to 2 ms, unpinned", KIND_PACED, PLACE_UNPINNED, 1, 1, SMALL, SMALL_AND_PAGE, false, false},
     {"paced-two", "a call each 1 to 2 ms, two CPUs", KIND_PINNED_PACED, PLACE_TWO, 1, 1, SMALL, SMALL, true, false},
     {"paced-one", "a call each 1 to 2 ms, one CPU", KIND_PINNED_PACED, PLACE_ONE, 1, 1, SMALL, SMALL, true, false},
+    {"datagrams-two", "datagrams, two CPUs", KIND_DATAGRAMS, PLACE_TWO, 1, 1, SMALL_AND_PAGE, UP_TO_PACKET, false, false},
+    {"datagrams-one", "datagrams, one CPU", KIND_DATAGRAMS, PLACE_ONE, 1, 1, SMALL_AND_PAGE, UP_TO_PACKET, false, false},
 };
 const int plan_group_count = sizeof plan_groups / sizeof *plan_groups;
 

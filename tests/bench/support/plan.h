@@ -24,6 +24,7 @@ enum kind {
     KIND_PAIRS = 16,   /* several independent pairs */
     KIND_PACED = 32,   /* a call now and then: the server has gone to sleep */
     KIND_PINNED_PACED = 64,
+    KIND_DATAGRAMS = 128, /* mmlib beside the bare system calls: differences of a few percent, so many short slices */
     KIND_SINGLE = KIND_TWO | KIND_ONE | KIND_UNPINNED,
     KIND_ANY = 127,
 };

@@ -86,24 +86,33 @@ void report_idle(void)
     fflush(stdout);
 }
 
+/* A control that is off by as much as its target allows: nothing can be told of the rows it stands below. */
+static const char *noise(const struct target *t)
+{
+    return t->measured > t->bound || t->measured * t->bound < 1 ? "NOISE, those above are doubtful" : "noise";
+}
+
 int report_targets(bool doubtful)
 {
     static struct target targets[TARGETS_MOST];
     int count = targets_judge(targets), missed = 0, judged = 0;
     for (int i = 0; i < count; i++) {
         const struct target *t = &targets[i];
-        char measured[24], wanted[24], aim[24] = "";
+        char measured[24], wanted[24] = "", aim[24] = "", range[48] = "";
         if (t->measured < 0)
             continue;
         if (!judged++)
             printf("\n%-62s %10s %11s %9s\n", "Targets", "measured", "wanted", "aim");
-        missed += !t->met;
+        missed += !t->met && !t->control;
         snprintf(measured, sizeof measured, "%.*f%s", t->measured < 10 ? 2 : 1, t->measured, t->unit);
-        snprintf(wanted, sizeof wanted, "%s %g%s", t->at_least ? ">=" : "<=", t->bound, t->unit);
+        const char *verdict = t->control ? noise(t) : !t->met ? "MISSED" : t->aim >= 0 && t->aimed ? "met, and the aim" : "met";
+        if (!t->control)
+            snprintf(wanted, sizeof wanted, "%s %g%s", t->at_least ? ">=" : "<=", t->bound, t->unit);
         if (t->aim >= 0)
             snprintf(aim, sizeof aim, "%g%s", t->aim, t->unit);
-        printf("%-62s %10s %11s %9s  %s%s\n", t->what, measured, wanted, aim,
-               !t->met ? "MISSED" : t->aim >= 0 && t->aimed ? "met, and the aim" : "met", doubtful ? ", doubtful" : "");
+        if (t->low >= 0)
+            snprintf(range, sizeof range, " (%.3f, %.3f to %.3f)", t->measured, t->low, t->high);
+        printf("%-62s %10s %11s %9s  %s%s%s\n", t->what, measured, wanted, aim, verdict, doubtful ? ", doubtful" : "", range);
     }
     if (judged < count)
         printf("\n%d of %d targets were not measured.\n", count - judged, count);

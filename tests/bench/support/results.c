@@ -138,6 +138,33 @@ double results_ratio(const struct result *a, const struct result *b, enum field 
     return median(values, count, a && b ? a->rounds : 0);
 }
 
+double results_slot_ratio(const struct result *a, const struct result *b, double *low, double *high)
+{
+    double values[RESULTS_SLOTS];
+    int count = 0, out = -1;
+    /* Each ratio lies below the true median as likely as above it: of `count` fair coins, `out` or fewer show heads 1 time in 40. */
+    long double likely = 1, below = 0; /* 2^-2048 is no double */
+
+    *low = *high = RESULTS_NONE;
+    for (int i = 0; a && b && i < a->slots && i < b->slots; i++) {
+        if (a->slot[i] < 0 || b->slot[i] < 0)
+            continue;
+        values[count++] = a->slot[i] / b->slot[i];
+        likely /= 2;
+    }
+    while (out < count && below + likely <= 0.025) {
+        below += likely;
+        out++;
+        likely = likely * (count - out) / (out + 1);
+    }
+    double middle = median(values, count, a ? a->slots : 0); /* sorts them */
+    if (out < 0 || middle < 0)
+        return RESULTS_NONE;
+    *low = values[out];
+    *high = values[count - 1 - out];
+    return middle;
+}
+
 double results_least(const struct result *r, enum field field)
 {
     double least = RESULTS_NONE;

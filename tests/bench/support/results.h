@@ -11,6 +11,7 @@
 #include "session.h"
 
 #define RESULTS_ROUNDS 32
+#define RESULTS_SLOTS 2048
 /* What was not measured. It is never 0: a 0 would make any "at most" come true. */
 #define RESULTS_NONE (-1.0)
 
@@ -30,6 +31,8 @@ struct result {
     struct histogram batches, singles; /* as in struct slice */
     uint64_t calls, client_cpu, server_cpu, longest, checked, wrong;
     uint64_t allocated;
+    int slots;
+    double slot[RESULTS_SLOTS]; /* mean time per call in each turn of slots.h, nanoseconds */
 };
 
 struct idle {
@@ -65,6 +68,11 @@ double results_quantile(const struct histogram *h, double part); /* RESULTS_NONE
 double results_median(const struct result *r, enum field field);
 /* The same of a's field / b's field within each round; rounds in which b was disturbed do not count. */
 double results_ratio(const struct result *a, const struct result *b, enum field field);
+/*
+ * Median of a's mean / b's mean over the turns of slots.h, and an interval that holds the true one 19 times in 20 if turns do not
+ * depend on each other: from their order alone, whatever their distribution. RESULTS_NONE, all three, when there are too few.
+ */
+double results_slot_ratio(const struct result *a, const struct result *b, double *low, double *high);
 double results_least(const struct result *r, enum field field);
 double results_cpu_per_call(const struct result *r); /* nanoseconds, both processes */
 

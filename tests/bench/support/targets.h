@@ -13,6 +13,8 @@ struct target {
     double aim; /* negative: none beyond the bound */
     bool at_least;
     bool met, aimed;
+    double low, high; /* an interval that holds the true value 19 times in 20; negative where there is none */
+    bool control;     /* the same against itself: tells the noise, and is no target; `bound` is that of whom it controls */
     const char *unit;
 };
 

@@ -5,8 +5,10 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import com.sun.management.ThreadMXBean;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
 import org.HdrHistogram.HistogramIterationValue;
 
@@ -18,6 +20,7 @@ final class ClientRun {
 
     /** A batch is as many calls as take about this long. */
     private static final long BATCH_NANOS = 100_000;
+    private static final int SLOT_BATCH_MOST = 1000;
     private static final long HIGHEST = 1_000_000_000_000L;
 
     private final Contender.Client client;
@@ -51,11 +54,7 @@ final class ClientRun {
     String slice(int size, long start, long batchEnd, long singleEnd, long pace, int most) throws Exception {
         this.most = most;
         batch = Math.min(batch, most);
-        if (size != this.size) {
-            this.size = size;
-            batch = 1;
-            word = (word & -Message.STEP) | size;
-        }
+        setSize(size);
         wrong = checked = longest = longestBatch = 0;
         batches.reset();
         singles.reset();
@@ -82,6 +81,41 @@ final class ClientRun {
         print(line, " batches=", batches);
         print(line, " singles=", singles);
         return line.toString();
+    }
+
+    private void setSize(int size) {
+        if (size != this.size) {
+            this.size = size;
+            batch = 1;
+            word = (word & -Message.STEP) | size;
+        }
+    }
+
+    /**
+     * Turns: in slot n, which begins at {@code start + n * period}, calls in batches. Returns the line that tells the mean time per call
+     * of each, in tenths of nanoseconds.
+     */
+    String slots(int size, long start, long period, int[] slots) throws Exception {
+        most = SLOT_BATCH_MOST;
+        setSize(size);
+        wrong = checked = 0;
+        batches.reset();
+        long[] means = new long[slots.length];
+        checkWhole();
+        for (int i = 0; i < slots.length; i++) {
+            means[i] = turn(start + slots[i] * period, period);
+        }
+        checkWhole();
+        return "done wrong=" + wrong + " means=" + Arrays.stream(means).mapToObj(Long::toString).collect(Collectors.joining(","));
+    }
+
+    /** A turn's first tenth is not counted, since who slept must find his way back first, and its last twentieth is left to overrun. */
+    private long turn(long start, long period) throws Exception {
+        sleepUntil(start);
+        runBatches(start + period / 10);
+        long before = System.nanoTime();
+        long calls = runBatches(start + period - period / 20);
+        return calls == 0 ? 0 : (System.nanoTime() - before) * 10 / calls;
     }
 
     /** One call. Its first and its last word are checked always. */

@@ -8,6 +8,7 @@ import java.io.PrintStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -18,7 +19,7 @@ import java.util.TreeMap;
  * <pre>
  *   list                                 the contenders that were compiled in, one a line
  *   server NAME ENDPOINT CLIENTS         says "ready ADDRESS" and serves; answers "stat" with "stat allocated=BYTES"
- *   client NAME ADDRESS INDEX            says "ready", then obeys "run ..." lines with "done ..." lines
+ *   client NAME ADDRESS INDEX            says "ready", then obeys "run ..." and "slots ..." lines with "done ..." lines
  * </pre>
  */
 public final class Role {
@@ -103,6 +104,11 @@ public final class Role {
         say("ready");
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.split(" ");
+            if (words.length == 5 && words[0].equals("slots")) {
+                int[] slots = Arrays.stream(words[4].split(",")).mapToInt(Integer::parseInt).toArray();
+                say(run.slots(Integer.parseInt(words[1]), Long.parseLong(words[2]), Long.parseLong(words[3]), slots));
+                continue;
+            }
             if (words.length != 7 || !words[0].equals("run")) {
                 throw new IllegalArgumentException("not understood: " + line);
             }

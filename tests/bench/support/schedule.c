@@ -1,0 +1,56 @@
+/* See schedule.h. */
+#include "schedule.h"
+
+#include "clock.h"
+
+#define MANY_BATCH_MOST 50
+
+const struct schedule schedule_quick = {
+    .rounds = 3, .slice = 30 * MILLISECOND, .paced_slice = 150 * MILLISECOND,
+    .many_rounds = 1, .many_slice = 1000 * MILLISECOND,
+    .launches = 1, .turns = 300, .turn = MILLISECOND,
+    .warm_first_c = 10 * MILLISECOND, .warm_first_java = 500 * MILLISECOND, .warm_c = 5 * MILLISECOND,
+    .warm_java = 80 * MILLISECOND, .idle = 200 * MILLISECOND, .limit = 240,
+};
+const struct schedule schedule_full = {
+    .full = true,
+    .rounds = 10, .slice = 100 * MILLISECOND, .paced_slice = 300 * MILLISECOND,
+    .many_rounds = 3, .many_slice = 1600 * MILLISECOND,
+    .launches = 3, .turns = 400, .turn = MILLISECOND,
+    .warm_first_c = 50 * MILLISECOND, .warm_first_java = 1500 * MILLISECOND, .warm_c = 10 * MILLISECOND,
+    .warm_java = 200 * MILLISECOND, .idle = 500 * MILLISECOND, .limit = 1500,
+};
+
+static bool is_many(const struct group *group)
+{
+    return group->kind & (KIND_CLIENTS | KIND_PAIRS);
+}
+
+int schedule_launches(const struct schedule *schedule, const struct group *group)
+{
+    return group->kind == KIND_DATAGRAMS ? schedule->launches : 1;
+}
+
+int schedule_rounds(const struct schedule *schedule, const struct group *group)
+{
+    if (group->kind == KIND_DATAGRAMS)
+        return (schedule->rounds + schedule->launches - 1) / schedule->launches;
+    return is_many(group) ? schedule->many_rounds : schedule->rounds;
+}
+
+/*
+ * Where several clients compete a slice is as long as many of the scheduler's turns, or else the fairness would be that of
+ * one turn; and batches are short, since one who meets its server only once a turn would spend the slice in one.
+ */
+struct slice_plan schedule_slice(const struct schedule *schedule, const struct group *group, size_t size)
+{
+    if (group->kind & (KIND_PACED | KIND_PINNED_PACED))
+        return (struct slice_plan){.size = size, .single_time = schedule->paced_slice, .pace = 1000};
+    if (is_many(group))
+        return (struct slice_plan){.size = size,
+                                   .batch_time = schedule->many_slice / 2,
+                                   .single_time = schedule->many_slice / 2,
+                                   .most = MANY_BATCH_MOST};
+    return (struct slice_plan){
+        .size = size, .batch_time = schedule->slice * 6 / 10, .single_time = schedule->slice * 4 / 10};
+}

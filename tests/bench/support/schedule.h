@@ -1,0 +1,29 @@
+/*
+ * How long and how often each kind of case is measured, in the quick mode and in the full one. Only numbers and order; who
+ * takes the slices is bench.c.
+ */
+#ifndef TPY_BENCH_SCHEDULE_H
+#define TPY_BENCH_SCHEDULE_H
+
+#include "session.h"
+
+struct schedule {
+    bool full;
+    int rounds, many_rounds;
+    uint64_t slice, many_slice, paced_slice; /* one slice of each kind of group */
+    int launches, turns; /* of datagrams: launches, and turns of each contender in each of them, after its slices */
+    uint64_t turn;
+    uint64_t warm_first_c, warm_first_java, warm_c, warm_java;
+    uint64_t idle;
+    unsigned limit; /* seconds, for the whole run */
+};
+
+extern const struct schedule schedule_quick, schedule_full;
+
+/* So many times the group's processes are started anew, because where a process happens to lie in memory makes a difference too. */
+int schedule_launches(const struct schedule *schedule, const struct group *group);
+/* Rounds of slices in one launch. */
+int schedule_rounds(const struct schedule *schedule, const struct group *group);
+struct slice_plan schedule_slice(const struct schedule *schedule, const struct group *group, size_t size);
+
+#endif
