@@ -6,6 +6,9 @@
  *   mm_peer send NAME COUNT   connects, sends the numbers 0 to COUNT - 1, and dies by SIGKILL
  *   mm_peer wait NAME         connects, says "ready", and waits for a message that does not come
  *   mm_peer fill NAME         connects and sends until it blocks, for ever
+ *   mm_peer use NAME          connects, keeps the descriptor it was sent last, and obeys messages of a letter and a text:
+ *                             k nothing, w writes the text to it, r sends back what it reads from it, a accepts a connection
+ *                             and writes the text to that
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -169,6 +172,51 @@ static int fill(const char *name)
     return 1;
 }
 
+static void write_all(int fd, const char *text, size_t size)
+{
+    if (write(fd, text, size) != (ssize_t)size)
+        fail("write");
+}
+
+/* Does what the order says; returns how many bytes of `back` are the answer. */
+static size_t obey(int kept, char order, const char *text, size_t size)
+{
+    struct pollfd wanted = {.fd = kept, .events = order == 'w' ? POLLOUT : POLLIN};
+    ssize_t got = 0;
+
+    if (order != 'k')
+        poll(&wanted, 1, -1);
+    if (order == 'w')
+        write_all(kept, text, size);
+    if (order == 'r' && (got = read(kept, back, sizeof back)) < 0)
+        fail("read");
+    if (order == 'a') {
+        int connection = accept(kept, NULL, NULL);
+        write_all(connection, text, size);
+        close(connection);
+    }
+    return (size_t)got;
+}
+
+static int use(const char *name)
+{
+    int fd = connected(name), kept = -1;
+
+    for (;;) {
+        int came, count = 1;
+        ssize_t size = take(fd, bytes, sizeof bytes, &came, &count);
+        if (size <= 0)
+            return 0;
+        if (count == 1) {
+            mm_close(kept);
+            kept = came;
+        }
+        size_t answer = obey(kept, bytes[0], bytes + 1, (size_t)size - 1);
+        if (!put(fd, back, answer, NULL, 0))
+            fail("answer");
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "serve") == 0)
@@ -181,6 +229,8 @@ int main(int argc, char **argv)
         return wait_for_ever(argv[2]);
     if (argc == 3 && strcmp(argv[1], "fill") == 0)
         return fill(argv[2]);
-    fprintf(stderr, "usage: mm_peer serve|call|wait|fill NAME, mm_peer send NAME COUNT\n");
+    if (argc == 3 && strcmp(argv[1], "use") == 0)
+        return use(argv[2]);
+    fprintf(stderr, "usage: mm_peer serve|call|wait|fill|use NAME, mm_peer send NAME COUNT\n");
     return 2;
 }

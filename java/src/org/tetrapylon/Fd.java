@@ -1,11 +1,18 @@
 package org.tetrapylon;
 
+import java.io.FileDescriptor;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
+import java.net.DatagramSocket;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousChannel;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.channels.SelectableChannel;
@@ -175,40 +182,103 @@ public final class Fd implements AutoCloseable {
         }
     }
 
+    // ---- Duplicates of what the JDK has open; they share position, options and mode with it, and it stays open ----
+
     /**
-     * {@return a duplicate of the descriptor behind a channel of a file on disk or in memory} It shares position and mode
-     * with the channel, which stays open. Java does not tell the descriptor of a channel: so the channel's position is moved
-     * for a moment to a place nobody else has, and the descriptor looked for that stands there. The channel must not be used
-     * meanwhile. Works for the channels of {@code FileInputStream}, {@code FileOutputStream} and {@code RandomAccessFile}
-     * ({@code getChannel()}), and not for what has no position (a FIFO): open that with {@link #open}.
+     * {@return a duplicate of the descriptor behind a file's channel, of whatever kind the file is}
      *
-     * @param channel an open channel
-     * @throws TetrapylonException ENOTSUP it has no position
+     * @param channel the JDK's own
+     * @throws TetrapylonException EBADF it is closed; ENOTSUP it is not the JDK's
      */
     public static Fd of(FileChannel channel) {
-        try {
-            return new Fd(check("dup", OwnDescriptors.duplicateOf(channel)));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(channel)));
     }
 
     /**
-     * {@return a duplicate of the descriptor behind a socket or pipe of the JDK: a {@code SocketChannel}, {@code ServerSocketChannel},
-     * {@code DatagramChannel}, or an end of a {@code java.nio.channels.Pipe}} It shares the mode with the channel, which stays open.
-     * Java does not tell the descriptor of a channel: so the channel is made non-blocking and blocking a few times, and the descriptor
-     * looked for that follows. The channel must not be used meanwhile, and not be registered with a selector.
+     * {@return a duplicate of the descriptor behind a {@code SocketChannel}, {@code ServerSocketChannel}, {@code DatagramChannel}, or an
+     * end of a {@code java.nio.channels.Pipe}} Closing a connected channel that is registered with a selector ends the connection for
+     * the duplicate too, for the JDK shuts it down then: deregister it first.
      *
-     * @param channel an open channel
-     * @throws TetrapylonException EBADF it is closed; EBUSY it is registered with a selector; ENOTSUP its mode does not follow, because a
-     *         virtual thread has waited for it
+     * @param channel the JDK's own, registered with a selector or not
+     * @throws TetrapylonException EBADF it is closed; ENOTSUP it is not the JDK's
      */
     public static Fd of(SelectableChannel channel) {
-        try {
-            return new Fd(check("dup", OwnDescriptors.duplicateOf(channel)));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(channel)));
+    }
+
+    /**
+     * {@return a duplicate of the descriptor behind an asynchronous channel of a file or socket}
+     *
+     * @param channel the JDK's own
+     * @throws TetrapylonException EBADF it is closed; ENOTSUP it is not the JDK's
+     */
+    public static Fd of(AsynchronousChannel channel) {
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(channel)));
+    }
+
+    /**
+     * {@return a duplicate of the descriptor behind a socket} The JDK's {@code close} of a connected socket shuts its sending side
+     * down, for the duplicate too: keep the socket open as long as the duplicate is used, or set its SO_LINGER to 0 before, which
+     * leaves the connection alone as long as there is a duplicate.
+     *
+     * @param socket bound or connected; of a socket that is layered over another one, give that one
+     * @throws TetrapylonException EBADF it is closed, or has never been bound or connected; ENOTSUP it is not the JDK's
+     */
+    public static Fd of(Socket socket) {
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(socket)));
+    }
+
+    /**
+     * {@return a duplicate of the descriptor behind a server's socket}
+     *
+     * @param socket bound
+     * @throws TetrapylonException EBADF it is closed, or has never been bound; ENOTSUP it is not the JDK's
+     */
+    public static Fd of(ServerSocket socket) {
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(socket)));
+    }
+
+    /**
+     * {@return a duplicate of the descriptor behind a datagram socket}
+     *
+     * @param socket bound or not
+     * @throws TetrapylonException EBADF it is closed; ENOTSUP it is not the JDK's
+     */
+    public static Fd of(DatagramSocket socket) {
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(socket)));
+    }
+
+    /**
+     * {@return a duplicate of a descriptor the JDK has open}
+     *
+     * @param descriptor as {@code getFD} of {@code RandomAccessFile}, {@code FileInputStream} and {@code FileOutputStream} tells it
+     * @throws TetrapylonException EBADF it is closed
+     */
+    public static Fd of(FileDescriptor descriptor) {
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(descriptor)));
+    }
+
+    /**
+     * {@return a duplicate of the descriptor a stream reads from} What the stream has read and holds back in a buffer does not come
+     * with it.
+     *
+     * @param stream a {@code FileInputStream}, or a {@code BufferedInputStream} on one, such as {@code System.in} and what a {@code
+     *         Process} hands out as long as it runs
+     * @throws TetrapylonException EBADF it is closed; ENOTSUP it is another stream
+     */
+    public static Fd of(InputStream stream) {
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(stream)));
+    }
+
+    /**
+     * {@return a duplicate of the descriptor a stream writes to} What the stream still holds in a buffer is not flushed.
+     *
+     * @param stream a {@code FileOutputStream}, or a {@code BufferedOutputStream} or {@code PrintStream} on one, such as {@code System.out}
+     *         and what a {@code Process} is written to by
+     * @throws TetrapylonException EBADF it is closed; ENOTSUP it is another stream
+     */
+    public static Fd of(OutputStream stream) {
+        return new Fd(check("dup", OwnDescriptors.duplicateOf(stream)));
     }
 
     /**

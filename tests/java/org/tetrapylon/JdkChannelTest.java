@@ -2,15 +2,28 @@ package org.tetrapylon;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.tetrapylon.Observe.fails;
 import static org.tetrapylon.Observe.leavesNoDescriptors;
 
+import java.io.BufferedOutputStream;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousChannel;
+import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
@@ -20,8 +33,12 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,7 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.tetrapylon.mm.Endpoint;
 import org.tetrapylon.mm.Received;
 
-/** The descriptors of the JDK's own sockets and pipes, found by the mode that they follow. Each test has decoys of the same kind. */
+/** The descriptors of what the JDK itself has open. That each can be sent and used elsewhere is SentDescriptorsTest's. */
 @Timeout(value = 30, unit = TimeUnit.SECONDS)
 class JdkChannelTest {
 
@@ -45,6 +62,8 @@ class JdkChannelTest {
         DatagramChannel.open().close();
         SocketChannel.open().close();
         SocketChannel.open(StandardProtocolFamily.UNIX).close();
+        new ServerSocket(0).close();
+        AsynchronousSocketChannel.open().close();
         Selector.open().close();
     }
 
@@ -123,20 +142,148 @@ class JdkChannelTest {
     }
 
     @Test
-    void whatCannotBeFound() throws Throwable {
+    void whatIsRegisteredWithASelectorStaysSo() throws Throwable {
         leavesNoDescriptors(() -> {
-            SocketChannel closed = SocketChannel.open();
-            closed.close();
-            fails(Errno.EBADF, () -> Fd.of(closed));
             Pipe pipe = Pipe.open();
             try (Selector selector = Selector.open(); Pipe.SinkChannel sink = pipe.sink(); Pipe.SourceChannel source = pipe.source()) {
                 source.configureBlocking(false);
                 source.register(selector, SelectionKey.OP_READ);
-                fails(Errno.EBUSY, () -> Fd.of(source));
-                assertFalse(source.isBlocking());
-                assertTrue(sink.isOpen());
+                try (Fd fd = Fd.of(source)) {
+                    assertFalse(source.isBlocking());
+                    sink.write(text("selected"));
+                    assertEquals(1, selector.select());
+                    ByteBuffer buffer = ByteBuffer.allocate(100);
+                    assertEquals(8, fd.read(buffer));
+                }
             }
         });
+    }
+
+    @Test
+    void whatIsClosedOrHasNoneYet() throws Throwable {
+        leavesNoDescriptors(() -> {
+            SocketChannel channel = SocketChannel.open();
+            channel.close();
+            fails(Errno.EBADF, () -> Fd.of(channel));
+            fails(Errno.EBADF, () -> Fd.of(new Socket()));
+            fails(Errno.EBADF, () -> Fd.of(new ServerSocket()));
+            ServerSocket server = new ServerSocket(0);
+            server.close();
+            fails(Errno.EBADF, () -> Fd.of(server));
+            DatagramSocket datagrams = new DatagramSocket();
+            datagrams.close();
+            fails(Errno.EBADF, () -> Fd.of(datagrams));
+            Path path = Files.createFile(directory.resolve("file"));
+            FileInputStream stream = new FileInputStream(path.toFile());
+            stream.close();
+            fails(Errno.EBADF, () -> Fd.of(stream));
+            fails(Errno.EBADF, () -> Fd.of(new FileDescriptor()));
+            AsynchronousSocketChannel asynchronous = AsynchronousSocketChannel.open();
+            asynchronous.close();
+            fails(Errno.EBADF, () -> Fd.of(asynchronous));
+            fails(Errno.EBADF, () -> Fd.of((FileDescriptor) null));
+        });
+    }
+
+    @Test
+    void whatIsNotTheJdks() {
+        fails(Errno.ENOTSUP, () -> Fd.of(new ByteArrayInputStream(new byte[1])));
+        fails(Errno.ENOTSUP, () -> Fd.of(new DataInputStream(System.in)));
+        fails(Errno.ENOTSUP, () -> Fd.of(new BufferedOutputStream(new ByteArrayOutputStream())));
+        fails(Errno.ENOTSUP, () -> Fd.of(new AsynchronousChannel() {
+            @Override
+            public void close() {}
+
+            @Override
+            public boolean isOpen() {
+                return true;
+            }
+        }));
+    }
+
+    @Test
+    void theStandardStreams() {
+        for (FileDescriptor standard : List.of(FileDescriptor.in, FileDescriptor.out, FileDescriptor.err)) {
+            try (Fd fd = Fd.of(standard)) {
+                int number = List.of(FileDescriptor.in, FileDescriptor.out, FileDescriptor.err).indexOf(standard);
+                assertEquals(Observe.target(number), Observe.target(fd.number()));
+            }
+        }
+    }
+
+    /** A refused connection closes the descriptor below the socket. */
+    @Test
+    void aSocketThatCouldNotConnect() throws Throwable {
+        leavesNoDescriptors(() -> {
+            int free;
+            try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+                free = server.getLocalPort();
+            }
+            Socket socket = new Socket();
+            assertThrows(IOException.class, () -> socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), free)));
+            fails(Errno.EBADF, () -> Fd.of(socket));
+        });
+    }
+
+    /**
+     * Whoever asks for the descriptor of what another thread closes gets it or EBADF, never one that has taken its number: a third
+     * thread opens pipes all the time, which get the numbers that become free.
+     */
+    @Test
+    void closedAtThatMoment() throws Throwable {
+        leavesNoDescriptors(() -> {
+            AtomicBoolean done = new AtomicBoolean();
+            Thread opens = Thread.ofPlatform().start(() -> {
+                while (!done.get()) {
+                    Fd.pipe().close();
+                }
+            });
+            try {
+                for (int round = 0, got = 0, late = 0; (got < 300 || late < 300) && round < 20_000; round++) {
+                    if (askWhileItIsClosed(round % 2 == 0 ? DatagramChannel.open() : null)) {
+                        got++;
+                    } else {
+                        late++;
+                    }
+                }
+            } finally {
+                done.set(true);
+                opens.join();
+            }
+        });
+    }
+
+    /** Returns whether the descriptor was had; null: of a java.net socket. */
+    private static boolean askWhileItIsClosed(DatagramChannel channel) throws Exception {
+        DatagramSocket socket = channel == null ? new DatagramSocket(null) : null;
+        String target;
+        try (Fd fd = channel == null ? Fd.of(socket) : Fd.of(channel)) {
+            target = Observe.target(fd.number());
+        }
+        assertTrue(target.startsWith("socket:"), target);
+        CyclicBarrier start = new CyclicBarrier(2);
+        Thread closes = Thread.ofPlatform().start(() -> {
+            try {
+                start.await();
+                if (channel == null) {
+                    socket.close();
+                } else {
+                    channel.close();
+                }
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+        start.await();
+        try (Fd fd = channel == null ? Fd.of(socket) : Fd.of(channel)) {
+            assertEquals(target, Observe.target(fd.number()));
+            return true;
+        } catch (TetrapylonException e) {
+            assertEquals(Errno.EBADF, e.errno());
+            return false;
+        } finally {
+            closes.join();
+        }
     }
 
     @Test
