@@ -1,16 +1,12 @@
 package org.tetrapylon.internal;
 
-import java.nio.channels.SelectionKey;
-import java.nio.channels.Selector;
-import java.nio.channels.spi.AbstractSelectableChannel;
-import java.nio.channels.spi.AbstractSelector;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Set;
-import java.util.WeakHashMap;
-import java.util.concurrent.locks.LockSupport;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.nio.channels.Selector;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.WeakHashMap;
+import java.util.concurrent.locks.LockSupport;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.generated.core.tetrapylon_h;
 
@@ -18,9 +14,6 @@ import org.tetrapylon.generated.core.tetrapylon_h;
  * A thread's way of sleeping in a system call and being taken out of it, by {@link Thread#interrupt} or because the
  * descriptor it sleeps on is being closed. Being taken out is a signal; as one that comes before the thread has begun to
  * sleep is lost, it is repeated until the thread has said that it is out. Each thread has one of its own.
- *
- * <p>The JDK tells of an interrupt only those who extend its channels or selectors: that is the one reason why this is a
- * selector.
  *
  * <pre>{@code
  * boolean awake = !sleeper.lieDown(descriptor);
@@ -31,7 +24,7 @@ import org.tetrapylon.generated.core.tetrapylon_h;
  * }
  * }</pre>
  */
-public final class Sleeper extends AbstractSelector {
+public final class Sleeper extends InterruptListener {
 
     private static final VarHandle STATE;
 
@@ -66,7 +59,6 @@ public final class Sleeper extends AbstractSelector {
     private volatile Descriptor on;
 
     private Sleeper() {
-        super(null);
         if (number < 0) {
             throw new TetrapylonException("tpy_fd_wakeable", number);
         }
@@ -135,40 +127,5 @@ public final class Sleeper extends AbstractSelector {
             }
         }
         found.forEach(Sleeper::wakeup);
-    }
-
-    // The rest of what a selector is asked for; nobody asks this one.
-
-    @Override
-    protected void implCloseSelector() {}
-
-    @Override
-    protected SelectionKey register(AbstractSelectableChannel channel, int operations, Object attachment) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public Set<SelectionKey> keys() {
-        return Set.of();
-    }
-
-    @Override
-    public Set<SelectionKey> selectedKeys() {
-        return Set.of();
-    }
-
-    @Override
-    public int selectNow() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int select(long timeout) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int select() {
-        throw new UnsupportedOperationException();
     }
 }

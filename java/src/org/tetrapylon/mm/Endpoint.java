@@ -2,8 +2,6 @@ package org.tetrapylon.mm;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import org.tetrapylon.Fd;
@@ -34,24 +32,13 @@ import org.tetrapylon.internal.NativeLibrary;
  */
 public final class Endpoint implements AutoCloseable {
 
-    private static final VarHandle SEND_FRAME;
-    private static final VarHandle RECEIVE_FRAME;
-
     static {
         NativeLibrary.load();
-        try {
-            SEND_FRAME = MethodHandles.lookup().findVarHandle(Endpoint.class, "sendFrame", Frame.class);
-            RECEIVE_FRAME = MethodHandles.lookup().findVarHandle(Endpoint.class, "receiveFrame", Frame.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
     }
 
     private final Fd fd;
     private final Transfer transfer;
-    /** Frames that nobody is using: null while a thread has it. */
-    private volatile Frame sendFrame;
-    private volatile Frame receiveFrame;
+    private final Messenger messenger;
 
     /**
      * Two connected endpoints.
@@ -79,6 +66,7 @@ public final class Endpoint implements AutoCloseable {
     private Endpoint(Fd fd) {
         this.fd = fd;
         transfer = new Transfer(FdAccess.descriptorOf(fd));
+        messenger = new Messenger(transfer);
     }
 
     /**
@@ -129,7 +117,7 @@ public final class Endpoint implements AutoCloseable {
      * @return its size in bytes
      */
     public long send(MemorySegment bytes) {
-        return sendOne(bytes, Deadline.NEVER);
+        return messenger.send(SegmentForm.ONE, bytes, null, Deadline.NEVER);
     }
 
     /**
@@ -141,7 +129,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.DeadlineException the time was over; nothing has been sent
      */
     public long send(MemorySegment bytes, Duration timeout) {
-        return sendOne(bytes, Deadline.after(timeout));
+        return messenger.send(SegmentForm.ONE, bytes, null, Deadline.after(timeout));
     }
 
     /**
@@ -153,7 +141,7 @@ public final class Endpoint implements AutoCloseable {
      * @return the message's size in bytes
      */
     public long send(MemorySegment[] pieces, Fd[] descriptors) {
-        return sendMany(pieces, descriptors, Deadline.NEVER);
+        return messenger.send(SegmentForm.MANY, pieces, descriptors, Deadline.NEVER);
     }
 
     /**
@@ -167,7 +155,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.DeadlineException the time was over; nothing has been sent
      */
     public long send(MemorySegment[] pieces, Fd[] descriptors, Duration timeout) {
-        return sendMany(pieces, descriptors, Deadline.after(timeout));
+        return messenger.send(SegmentForm.MANY, pieces, descriptors, Deadline.after(timeout));
     }
 
     /**
@@ -177,7 +165,7 @@ public final class Endpoint implements AutoCloseable {
      * @return its size in bytes
      */
     public long send(ByteBuffer bytes) {
-        return sendOne(bytes, Deadline.NEVER);
+        return messenger.send(BufferForm.ONE, bytes, null, Deadline.NEVER);
     }
 
     /**
@@ -189,7 +177,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.DeadlineException the time was over; nothing has been sent
      */
     public long send(ByteBuffer bytes, Duration timeout) {
-        return sendOne(bytes, Deadline.after(timeout));
+        return messenger.send(BufferForm.ONE, bytes, null, Deadline.after(timeout));
     }
 
     /**
@@ -201,7 +189,7 @@ public final class Endpoint implements AutoCloseable {
      * @return the message's size in bytes
      */
     public long send(ByteBuffer[] pieces, Fd[] descriptors) {
-        return sendMany(pieces, descriptors, Deadline.NEVER);
+        return messenger.send(BufferForm.MANY, pieces, descriptors, Deadline.NEVER);
     }
 
     /**
@@ -215,7 +203,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.DeadlineException the time was over; nothing has been sent
      */
     public long send(ByteBuffer[] pieces, Fd[] descriptors, Duration timeout) {
-        return sendMany(pieces, descriptors, Deadline.after(timeout));
+        return messenger.send(BufferForm.MANY, pieces, descriptors, Deadline.after(timeout));
     }
 
     // ---- Receiving ----
@@ -228,7 +216,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(MemorySegment bytes) {
-        return receiveOne(bytes, Deadline.NEVER);
+        return messenger.receive(SegmentForm.ONE, bytes, null, Deadline.NEVER);
     }
 
     /**
@@ -241,7 +229,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(MemorySegment bytes, Duration timeout) {
-        return receiveOne(bytes, Deadline.after(timeout));
+        return messenger.receive(SegmentForm.ONE, bytes, null, Deadline.after(timeout));
     }
 
     /**
@@ -253,7 +241,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(MemorySegment[] pieces, Received received) {
-        return receiveMany(pieces, received, Deadline.NEVER);
+        return messenger.receive(SegmentForm.MANY, pieces, received, Deadline.NEVER);
     }
 
     /**
@@ -267,7 +255,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(MemorySegment[] pieces, Received received, Duration timeout) {
-        return receiveMany(pieces, received, Deadline.after(timeout));
+        return messenger.receive(SegmentForm.MANY, pieces, received, Deadline.after(timeout));
     }
 
     /**
@@ -278,7 +266,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(ByteBuffer bytes) {
-        return receiveOne(bytes, Deadline.NEVER);
+        return messenger.receive(BufferForm.ONE, bytes, null, Deadline.NEVER);
     }
 
     /**
@@ -291,7 +279,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(ByteBuffer bytes, Duration timeout) {
-        return receiveOne(bytes, Deadline.after(timeout));
+        return messenger.receive(BufferForm.ONE, bytes, null, Deadline.after(timeout));
     }
 
     /**
@@ -303,7 +291,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(ByteBuffer[] pieces, Received received) {
-        return receiveMany(pieces, received, Deadline.NEVER);
+        return messenger.receive(BufferForm.MANY, pieces, received, Deadline.NEVER);
     }
 
     /**
@@ -317,7 +305,7 @@ public final class Endpoint implements AutoCloseable {
      * @throws org.tetrapylon.TetrapylonException ECONNRESET the peer has closed and all it had sent has been received
      */
     public long receive(ByteBuffer[] pieces, Received received, Duration timeout) {
-        return receiveMany(pieces, received, Deadline.after(timeout));
+        return messenger.receive(BufferForm.MANY, pieces, received, Deadline.after(timeout));
     }
 
     // ---- The connection ----
@@ -363,155 +351,11 @@ public final class Endpoint implements AutoCloseable {
     @Override
     public void close() {
         fd.close();
-        SEND_FRAME.setRelease(this, (Frame) null);
-        RECEIVE_FRAME.setRelease(this, (Frame) null);
+        messenger.forget();
     }
 
     @Override
     public String toString() {
         return "Endpoint[" + fd + "]";
-    }
-
-    // ---- How it is done: fill a frame, make the call, empty the frame ----
-
-    private Frame takeSendFrame() {
-        Frame frame = (Frame) SEND_FRAME.getAndSetAcquire(this, (Frame) null);
-        return frame == null ? new Frame() : frame;
-    }
-
-    private void putSendFrame(Frame frame) {
-        frame.release();
-        SEND_FRAME.setRelease(this, frame);
-    }
-
-    private Frame takeReceiveFrame() {
-        Frame frame = (Frame) RECEIVE_FRAME.getAndSetAcquire(this, (Frame) null);
-        return frame == null ? new Frame() : frame;
-    }
-
-    private void putReceiveFrame(Frame frame) {
-        frame.release();
-        RECEIVE_FRAME.setRelease(this, frame);
-    }
-
-    private long sendOne(MemorySegment bytes, long deadline) {
-        Frame frame = takeSendFrame();
-        try {
-            frame.clear();
-            if (bytes.isNative()) {
-                frame.add(bytes);
-            } else {
-                Pieces.gather(frame, bytes);
-            }
-            return transfer.send(frame, null, deadline);
-        } finally {
-            putSendFrame(frame);
-        }
-    }
-
-    private long sendMany(MemorySegment[] pieces, Fd[] descriptors, long deadline) {
-        Frame frame = takeSendFrame();
-        try {
-            frame.clear();
-            Pieces.gather(frame, pieces);
-            return transfer.send(frame, descriptors, deadline);
-        } finally {
-            putSendFrame(frame);
-        }
-    }
-
-    private long sendOne(ByteBuffer bytes, long deadline) {
-        Frame frame = takeSendFrame();
-        try {
-            frame.clear();
-            Pieces.gather(frame, bytes);
-            long sent = transfer.send(frame, null, deadline);
-            bytes.position(bytes.limit());
-            return sent;
-        } finally {
-            putSendFrame(frame);
-        }
-    }
-
-    private long sendMany(ByteBuffer[] pieces, Fd[] descriptors, long deadline) {
-        Frame frame = takeSendFrame();
-        try {
-            frame.clear();
-            Pieces.gather(frame, pieces);
-            long sent = transfer.send(frame, descriptors, deadline);
-            for (ByteBuffer piece : pieces) {
-                piece.position(piece.limit());
-            }
-            return sent;
-        } finally {
-            putSendFrame(frame);
-        }
-    }
-
-    private long receiveOne(MemorySegment bytes, long deadline) {
-        Frame frame = takeReceiveFrame();
-        try {
-            frame.clear();
-            Pieces.requireWritable(bytes);
-            boolean copies = !bytes.isNative();
-            if (copies) {
-                frame.copy(bytes.byteSize());
-                frame.addCopy(bytes.byteSize());
-            } else {
-                frame.add(bytes);
-            }
-            long received = transfer.receive(frame, null, deadline);
-            if (copies) {
-                MemorySegment.copy(frame.copy(0), 0, bytes, 0, received);
-            }
-            return received;
-        } finally {
-            putReceiveFrame(frame);
-        }
-    }
-
-    private long receiveMany(MemorySegment[] pieces, Received received, long deadline) {
-        Frame frame = takeReceiveFrame();
-        try {
-            frame.clear();
-            boolean copies = Pieces.open(frame, pieces);
-            long count = transfer.receive(frame, received, deadline);
-            if (copies) {
-                Pieces.scatter(frame, pieces, count);
-            }
-            return count;
-        } finally {
-            putReceiveFrame(frame);
-        }
-    }
-
-    private long receiveOne(ByteBuffer bytes, long deadline) {
-        Frame frame = takeReceiveFrame();
-        try {
-            frame.clear();
-            boolean copies = Pieces.open(frame, bytes);
-            long count = transfer.receive(frame, null, deadline);
-            if (copies) {
-                bytes.put(frame.copyBuffer((int) count));
-            } else {
-                bytes.position(bytes.position() + (int) count);
-            }
-            return count;
-        } finally {
-            putReceiveFrame(frame);
-        }
-    }
-
-    private long receiveMany(ByteBuffer[] pieces, Received received, long deadline) {
-        Frame frame = takeReceiveFrame();
-        try {
-            frame.clear();
-            boolean copies = Pieces.open(frame, pieces);
-            long count = transfer.receive(frame, received, deadline);
-            Pieces.scatter(frame, pieces, count, copies);
-            return count;
-        } finally {
-            putReceiveFrame(frame);
-        }
     }
 }

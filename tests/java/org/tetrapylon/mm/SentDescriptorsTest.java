@@ -15,6 +15,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousFileChannel;
@@ -298,6 +299,30 @@ class SentDescriptorsTest {
                 tell("ahello");
                 client.read(room.clear());
                 assertEquals(text("hello"), room.flip());
+            }
+        }
+    }
+
+    /** The JDK shuts a registered connection down when it closes it, unless it is told not to linger. */
+    @Test
+    void aConnectionThatIsClosedHere() throws Exception {
+        try (Selector selector = Selector.open();
+                ServerSocketChannel server = ServerSocketChannel.open().bind(new InetSocketAddress(HERE, 0))) {
+            for (boolean registered : new boolean[] {false, true}) {
+                SocketChannel channel = SocketChannel.open(server.getLocalAddress());
+                try (SocketChannel peer = server.accept()) {
+                    if (registered) {
+                        register(channel, selector);
+                        channel.setOption(StandardSocketOptions.SO_LINGER, 0);
+                    }
+                    give(Fd.of(channel));
+                    channel.close();
+                    selector.selectNow();
+                    tell("wlives on");
+                    ByteBuffer room = ByteBuffer.allocate(20);
+                    peer.read(room);
+                    assertEquals(text("lives on"), room.flip());
+                }
             }
         }
     }
