@@ -1,8 +1,10 @@
 /*
- * mm_peer: the C side of the Java tests of mmlib's IPC, a program that knows nothing but mmsysio.h.
+ * mm_peer: the C side of the Java tests of mmlib's IPC, a program that knows nothing but mmsysio.h: it runs with the original library
+ * as well, if that is loaded before ours (LD_PRELOAD).
  *
  *   mm_peer serve NAME        listens, says "ready", and sends every message back with its descriptors
- *   mm_peer call NAME         connects and checks a server that does so; exit 0 if all came back
+ *   mm_peer call NAME [LEAST] connects and checks a server that does so, with messages of at least so many bytes; exit 0 if
+ *                             all came back
  *   mm_peer send NAME COUNT   connects, sends the numbers 0 to COUNT - 1, and dies by SIGKILL
  *   mm_peer wait NAME         connects, says "ready", and waits for a message that does not come
  *   mm_peer fill NAME         connects and sends until it blocks, for ever
@@ -126,16 +128,17 @@ static void exchange(int fd, size_t size, int count)
     close_all(out, count);
 }
 
-static int call(const char *name)
+static int call(const char *name, size_t least)
 {
     static const size_t sizes[] = {0, 1, 2, 63, 64, 65, 4095, 4096, 4097, 65536, 200000};
     static const int counts[] = {0, 1, 2, 63, 64, 252, 253};
     int fd = connected(name);
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        exchange(fd, sizes[i], 0);
+        if (sizes[i] >= least)
+            exchange(fd, sizes[i], 0);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        exchange(fd, 0, counts[i]);
+        exchange(fd, least, counts[i]);
         exchange(fd, 100, counts[i]);
     }
     return mm_close(fd);
@@ -221,8 +224,8 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "serve") == 0)
         serve(argv[2]);
-    if (argc == 3 && strcmp(argv[1], "call") == 0)
-        return call(argv[2]);
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "call") == 0)
+        return call(argv[2], argc == 4 ? (size_t)atoi(argv[3]) : 0);
     if (argc == 4 && strcmp(argv[1], "send") == 0)
         return send_and_die(argv[2], atoi(argv[3]));
     if (argc == 3 && strcmp(argv[1], "wait") == 0)

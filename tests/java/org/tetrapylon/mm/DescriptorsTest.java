@@ -108,17 +108,19 @@ class DescriptorsTest {
 
     @Test
     void everySurplusIsClosed() throws Throwable {
-        Fd[] files = numbered(5);
+        Fd[] files = numbered(24);
         leavesNoDescriptors(() -> {
-            for (int room = 0; room <= 6; room++) {
-                try (Received received = new Received(room)) {
-                    from.send(NOTHING, files);
-                    to.receive(NOTHING, received);
-                    assertEquals(Math.min(room, 5), received.descriptorCount());
-                    assertEquals(room < 5, received.descriptorsLost());
-                    for (int i = 0; i < received.descriptorCount(); i++) {
-                        try (Fd file = received.take(i)) {
-                            assertEquals(i, numberIn(file));
+            for (int sent = 0; sent <= 24; sent++) {
+                for (int room = 0; room <= 24; room++) {
+                    try (Received received = new Received(room)) {
+                        from.send(NOTHING, Arrays.copyOf(files, sent));
+                        to.receive(NOTHING, received);
+                        assertEquals(Math.min(room, sent), received.descriptorCount());
+                        assertEquals(room < sent, received.descriptorsLost());
+                        for (int i = 0; i < received.descriptorCount(); i++) {
+                            try (Fd file = received.take(i)) {
+                                assertEquals(i, numberIn(file));
+                            }
                         }
                     }
                 }
@@ -177,34 +179,42 @@ class DescriptorsTest {
         everyNumberIn(3); // all classes are loaded, for that needs descriptors, too
         Fd[] files = numbered(10);
         leavesNoDescriptors(() -> {
-            Deque<Fd> fill = new ArrayDeque<>();
-            int limit = Observe.descriptors().last() + 20;
-            try (Received received = new Received(10)) {
-                from.send(NOTHING, files);
-                Libc.withDescriptorLimit(limit, () -> {
-                    try {
-                        for (;;) {
-                            fill.push(files[0].dup());
-                        }
-                    } catch (TetrapylonException e) {
-                        assertEquals(Errno.EMFILE, e.errno());
-                    }
-                    for (int i = 0; i < 4; i++) {
-                        fill.pop().close();
-                    }
-                    to.receive(NOTHING, received);
-                });
-                assertEquals(4, received.descriptorCount());
-                assertTrue(received.descriptorsLost());
-                assertFalse(received.bytesLost());
-                try (Fd last = received.take(3)) {
-                    assertEquals(3, numberIn(last));
-                }
-            } finally {
-                fill.forEach(Fd::close);
+            for (int room = 0; room <= 10; room++) {
+                receiveWithRoomFor(room, files);
             }
         });
         closeAll(files);
+    }
+
+    private void receiveWithRoomFor(int room, Fd[] files) {
+        Deque<Fd> fill = new ArrayDeque<>();
+        int limit = Observe.descriptors().last() + 20;
+        try (Received received = new Received(10)) {
+            from.send(NOTHING, files);
+            Libc.withDescriptorLimit(limit, () -> {
+                try {
+                    for (;;) {
+                        fill.push(files[0].dup());
+                    }
+                } catch (TetrapylonException e) {
+                    assertEquals(Errno.EMFILE, e.errno());
+                }
+                for (int i = 0; i < room; i++) {
+                    fill.pop().close();
+                }
+                to.receive(NOTHING, received);
+            });
+            assertEquals(room, received.descriptorCount());
+            assertEquals(room < files.length, received.descriptorsLost());
+            assertFalse(received.bytesLost());
+            for (int i = 0; i < room; i++) {
+                try (Fd file = received.take(i)) {
+                    assertEquals(i, numberIn(file));
+                }
+            }
+        } finally {
+            fill.forEach(Fd::close);
+        }
     }
 
     private void everyNumberIn(int count) {

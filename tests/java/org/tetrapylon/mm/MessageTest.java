@@ -129,18 +129,44 @@ class MessageTest {
 
     @Test
     void everyTruncation() {
-        MemorySegment message = bytes(64);
         try (Received received = new Received(0)) {
-            for (int size = 0; size <= 65; size++) {
-                from.send(message);
-                say(from, "next");
-                MemorySegment room = room(size);
-                int fits = Math.min(size, 64);
-                assertEquals(fits, to.receive(new MemorySegment[] {room}, received));
-                assertEquals(size < 64, received.bytesLost());
-                assertFalse(received.descriptorsLost());
-                assertSame(message.asSlice(0, fits), room.asSlice(0, fits));
-                assertEquals("next", hear(to));
+            for (int size = 0; size <= 64; size++) {
+                MemorySegment message = bytes(size);
+                for (int room = 0; room <= 66; room++) {
+                    MemorySegment direct = room(room);
+                    byte[] heap = new byte[room];
+                    int fits = Math.min(size, room);
+                    for (MemorySegment piece : new MemorySegment[] {direct, MemorySegment.ofArray(heap)}) {
+                        from.send(message);
+                        say(from, "next");
+                        assertEquals(fits, to.receive(new MemorySegment[] {piece}, received));
+                        assertEquals(size > room, received.bytesLost());
+                        assertFalse(received.descriptorsLost());
+                        assertSame(message.asSlice(0, fits), piece.asSlice(0, fits));
+                        for (int i = fits; i < room; i++) {
+                            assertEquals(0, piece.get(ValueLayout.JAVA_BYTE, i), "behind the message");
+                        }
+                        assertEquals("next", hear(to));
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void truncationOfBuffers() {
+        for (int room : new int[] {0, 1, 255, 256, 257, 5000}) {
+            for (ByteBuffer buffer : new ByteBuffer[] {ByteBuffer.allocate(room), ByteBuffer.allocateDirect(room)}) {
+                for (int size : new int[] {0, room / 2, room, room + 1, room + 5000}) {
+                    MemorySegment message = bytes(size);
+                    int fits = Math.min(size, room);
+                    from.send(message);
+                    say(from, "next");
+                    assertEquals(fits, to.receive(buffer.clear()));
+                    assertEquals(fits, buffer.position());
+                    assertSame(message.asSlice(0, fits), MemorySegment.ofBuffer(buffer.flip()));
+                    assertEquals("next", hear(to));
+                }
             }
         }
     }

@@ -27,6 +27,15 @@ final class Processes {
         return start(new ProcessBuilder(command));
     }
 
+    /** The same program with the original library in place of ours. */
+    static Process originalPeer(Path library, String... arguments) throws Exception {
+        List<String> command = new ArrayList<>(List.of(PEER.toString()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("LD_PRELOAD", library.toAbsolutePath().toString());
+        return start(builder);
+    }
+
     /** The Java program, in a JVM of its own. */
     static Process javaPeer(String... arguments) throws Exception {
         return start(java(List.of(), JavaPeer.class, arguments));
