@@ -61,7 +61,7 @@ struct tpy_filter {
     pid_t pid;                 /* just this process's */
     uint32_t thread;           /* and just this thread's (its index, from 1) */
     uint32_t kinds;            /* a bit for each kind taken (1u << kind, kinds are 0 to 31); 0: all */
-    /* With a unit: the receive is also a commit (tpy_commit) of mark + received / unit, in one step with the acceptance; receipt.committed says
+    /* With a unit, a power of two: the receive is also a commit (tpy_commit) of mark + received / unit, in one step with the acceptance; receipt.committed says
      * whether (a message that is not all inline is left to tpy_commit). What was withdrawn is not received then. */
     uint32_t mark_unit;
     uint64_t mark;
@@ -96,6 +96,10 @@ struct tpy_receipt {
  */
 int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const struct iovec *parts, size_t count, size_t refuse_oneway_below,
     int64_t deadline, struct tpy_receipt *receipt);
+
+/* As tpy_receive with this filter, which names just a held exchange (only, held, and perhaps a mark), but takes only an offer that comes within moments,
+ * and that is plain; -EAGAIN: it did not, use tpy_receive. Cheaper by the port's lock. Not for ports with TPY_PORT_WAITED or TPY_PORT_BOOST. */
+int tpy_receive_held(const struct tpy_filter *filter, const struct iovec *parts, size_t count, struct tpy_receipt *receipt);
 
 /* With TPY_PORT_WAITED: the calling thread is about to receive with this filter, and counts as waiting from now on; so a client that is answered
  * before that receive finds it waiting. The next tpy_receive on the port ends it, or tpy_port_unexpect. One that ends with -EINTR leaves it as it is:

@@ -1,9 +1,9 @@
 /*
- * receive: how a receiver gets its next message: collect, choose, accept; or wait as the port's scanner, or behind it. Accepting is where the
- * server's half of docs/exchange.md meets a client that may be withdrawing.
+ * receive: how a receiver gets its next message: collect, choose, accept; or wait as the port's scanner, or behind it.
  */
 #include <limits.h>
 
+#include "core/accept.h"
 #include "core/errors.h"
 #include "core/inspect.h"
 #include "core/iov.h"
@@ -11,58 +11,6 @@
 #include "core/port_record.h"
 #include "core/scan.h"
 #include "core/stream.h"
-
-/* With both locks: the client's withdrawal or our acceptance, exactly one. */
-static inline bool accept_or_drop(struct tpy_exchange *exchange, const struct tpy_filter *filter, uint64_t received, bool complete,
-    uint8_t *committed)
-{
-    struct tpy_shared *shared = exchange->shared;
-    uint32_t sequence = exchange->sequence;
-    *committed = 0;
-    if (filter && filter->mark_unit && complete) {
-#if defined(__x86_64__)
-        atomic_store_explicit(&shared->server.accepted, sequence, memory_order_relaxed); /* the commit is the fence */
-#else
-        atomic_exchange_explicit(&shared->server.accepted, sequence, memory_order_seq_cst);
-#endif
-        if (!tpy_exchange_commit(exchange, filter->mark + received / filter->mark_unit)) return false;
-        *committed = 1;
-        uint32_t answer = atomic_load_explicit(&shared->answer.answer, memory_order_seq_cst);
-        /* It counts, even if the client is giving the offer up just now: then our answer will find that. */
-        exchange->open = tpy_answer_sequence(answer) == sequence ? UINT32_MAX : tpy_answer_sequence(answer);
-        return true;
-    }
-    atomic_exchange_explicit(&shared->server.accepted, sequence, memory_order_seq_cst);
-    uint32_t answer = atomic_load_explicit(&shared->answer.answer, memory_order_seq_cst);
-    for (int i = 0; i < 64 && TPY_UNLIKELY(tpy_answer_sequence(answer) == sequence); i++) {
-        if (answer & (TPY_ANSWER_CANCEL | TPY_ANSWER_DONE)) return false;
-        /* It asks to be let go unaccepted: yes, unless it takes that back first. */
-        if (atomic_compare_exchange_weak(&shared->answer.answer, &answer, answer | TPY_ANSWER_CANCEL | TPY_ANSWER_CONFIRMED)) {
-            if (answer & TPY_ANSWER_SLEEP) tpy_exchange_wake(exchange);
-            return false;
-        }
-    }
-    exchange->open = tpy_answer_sequence(answer);
-    /* Loaded after the answer: if it still is this sequence, that answer was this sequence's too. */
-    return tpy_post_sequence(atomic_load_explicit(&shared->offer.post, memory_order_acquire)) == sequence && exchange->open != sequence;
-}
-
-static void fill(struct tpy_receipt *receipt, struct tpy_exchange *exchange, uint32_t serial)
-{
-    receipt->exchange = exchange;
-    receipt->sequence = serial;
-    receipt->tag = exchange->tag;
-    receipt->kind = exchange->kind;
-    receipt->priority = exchange->priority;
-    receipt->flags = exchange->flags & (TPY_OFFER_CONTINUE | TPY_OFFER_FDS);
-    receipt->injected = 0;
-    receipt->send_length = exchange->send_length;
-    receipt->room = exchange->room;
-    receipt->received = exchange->received;
-    receipt->pid = exchange->link->who.pid;
-    receipt->thread = exchange->thread;
-    receipt->client = exchange->client->face;
-}
 
 static void give_up_offer(struct tpy_port *port, struct tpy_exchange *exchange, int error)
 {
@@ -88,7 +36,7 @@ static int accept_offer(struct tpy_port *port, const struct tpy_filter *filter, 
         } else if (tpy_iov_scatter(parts, count, 0, exchange->shared->offer.data + tpy_data_at(whole), here, &fault) < here) result = -EFAULT;
     }
     if (result == 1) {
-        if (TPY_LIKELY(accept_or_drop(exchange, filter, here, here == size || here == exchange->send_length, &receipt->committed))) {
+        if (TPY_LIKELY(tpy_accept_or_drop(exchange, filter, here, here == size || here == exchange->send_length, &receipt->committed))) {
             uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed) + 1;
             if (serial == 0) serial = 1;
             tpy_port_dequeue(port, &exchange->item);
@@ -96,7 +44,7 @@ static int accept_offer(struct tpy_port *port, const struct tpy_filter *filter, 
             atomic_store_explicit(&exchange->serial, serial, memory_order_relaxed);
             atomic_store_explicit(&exchange->state, TPY_ACCEPTED, memory_order_relaxed);
             port->last_cpu = exchange->cpu;
-            fill(receipt, exchange, serial);
+            tpy_receipt_fill(receipt, exchange, serial);
             tpy_inspect_accepted(exchange);
             if (TPY_UNLIKELY((exchange->flags & (TPY_OFFER_NOTIFY | TPY_OFFER_CONFIRM)) == TPY_OFFER_NOTIFY)) tpy_stream_nudge(exchange);
         } else {
@@ -297,63 +245,22 @@ static struct tpy_entry *only_news(struct tpy_port *port, uint64_t *news)
     return found;
 }
 
-/* Does the filter take a new offer of this exchange on the short way? With the exchange's lock. */
-static inline bool takes_at_once(const struct tpy_filter *filter, const struct tpy_exchange *exchange, uint8_t state, uint8_t flags, uint8_t kind)
-{
-    if (TPY_LIKELY(!filter)) return flags == 0 && state == TPY_IDLE;
-    if (filter->pid | (pid_t)(filter->thread | filter->kinds) || filter->while_alive) return false;
-    if (filter->only)
-        return flags == TPY_OFFER_CONTINUE && state == TPY_HELD && filter->only == exchange &&
-               filter->held == atomic_load_explicit(&exchange->serial, memory_order_relaxed);
-    return flags == 0 && state == TPY_IDLE && !atomic_load_explicit(&exchange->client->refused, memory_order_relaxed) &&
-           (!filter->admit || filter->admit(filter->argument, exchange->client->face, kind));
-}
-
 /* The short way for the common case: nothing is queued, one exchange has a plain new offer, we may take it. What tpy_port_collect,
- * tpy_port_best and accept_offer do in three steps, in one. False: take the long way; nothing was changed. */
+ * tpy_port_best and accept_offer do in three steps, in one. False: take the long way. */
 static bool accept_at_once(struct tpy_port *port, const struct tpy_filter *filter, struct tpy_entry *entry, uint64_t post, const struct iovec *parts,
     size_t count, uint64_t size, struct tpy_receipt *receipt)
 {
     struct tpy_exchange *exchange = entry->exchange;
-    const struct tpy_offer_area *offer = &exchange->shared->offer;
-    uint32_t sequence = tpy_post_sequence(post);
     tpy_own(&exchange->shared->answer); /* we shall write there soon, and the client does not look yet (tpy_spin_let_be) */
     if (!tpy_lock_try(&exchange->lock)) return false;
-    uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed), flags = offer->flags, kind = offer->kind;
-    uint32_t send_length = offer->send_length;
-    uint64_t here = send_length < size ? send_length : size;
-    int fault;
-    bool plain = takes_at_once(filter, exchange, state, flags, kind) && (uint32_t)(post >> 32) == exchange->oneway_seen &&
-                 sequence != exchange->sequence && sequence != 0 && send_length <= TPY_INLINE && exchange->spill_fd < 0 && !exchange->fds;
-    if (TPY_UNLIKELY(!plain || (here > 0 && tpy_iov_scatter(parts, count, 0, offer->data + tpy_data_at(send_length), here, &fault) < here))) {
-        tpy_lock_give(&exchange->lock);
-        return false;
+    int result = tpy_accept_plain(exchange, filter, post, parts, count, size, receipt);
+    if (TPY_LIKELY(result >= 0)) {
+        if (TPY_LIKELY(result > 0)) port->last_cpu = exchange->cpu;
+        atomic_store_explicit(&entry->seen, post, memory_order_relaxed);
+        entry->used = ++port->turn;
     }
-    exchange->kind = kind;
-    exchange->priority = offer->priority;
-    exchange->flags = flags;
-    exchange->cpu = offer->cpu;
-    exchange->tag = offer->tag;
-    exchange->send_length = send_length;
-    exchange->room = offer->room;
-    exchange->received = here;
-    exchange->sequence = sequence;
-    exchange->held = exchange->pushed = exchange->streaming = exchange->unblock_requested = false;
-    exchange->fault_at = exchange->room_fault_at = TPY_NOWHERE;
-    bool accepted = accept_or_drop(exchange, filter, here, true, &receipt->committed);
-    if (TPY_LIKELY(accepted)) {
-        uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed) + 1;
-        if (serial == 0) serial = 1;
-        atomic_store_explicit(&exchange->serial, serial, memory_order_relaxed);
-        port->last_cpu = exchange->cpu;
-        fill(receipt, exchange, serial);
-        tpy_inspect_accepted(exchange);
-    }
-    atomic_store_explicit(&exchange->state, accepted ? TPY_ACCEPTED : flags ? TPY_HELD : TPY_IDLE, memory_order_relaxed);
-    atomic_store_explicit(&entry->seen, post, memory_order_relaxed);
-    entry->used = ++port->turn;
     tpy_lock_give(&exchange->lock);
-    return accepted;
+    return result > 0;
 }
 
 /* Can what the filter names still come? */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -109,6 +110,13 @@ void tpy_lock_slow(struct tpy_lock *lock)
     }
     while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
         tpy_futex_wait_private(&lock->word, 2, tpy_now() + LOCK_LOOK);
+}
+
+bool tpy_fence_threads(void)
+{
+    /* Registering again costs nothing; a child after fork must. */
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 int tpy_memory_create(const char *name, size_t size)

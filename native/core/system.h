@@ -88,6 +88,9 @@ static inline void tpy_lock_give(struct tpy_lock *lock)
         tpy_futex_wake_private(&lock->word, 1);
 }
 
+/* A full fence in every thread of this process, so that what they do often needs none. Takes a while. False: the kernel would not. */
+bool tpy_fence_threads(void);
+
 /* A sealed memory object of this size with every page allocated: descriptor or -errno (-ENOMEM, -EMFILE, -ENFILE). */
 int tpy_memory_create(const char *name, size_t size);
 /* Maps one that a peer sent after checking that it is a memfd of exactly this size that cannot shrink or grow. -EPROTO if not. */
