@@ -1,4 +1,4 @@
-/* client: see client.h. */
+/* client: see client.h. The calls themselves, and the short way of the most usual ones, are in client_calls.c. */
 #include "fluke/client.h"
 
 #include <string.h>
@@ -247,16 +247,16 @@ static fluke_error_t unanswered(struct client_transfer *it, int result)
     return result == -EFAULT ? tpy_fluke_insane(FLUKE_INSANITY_BAD_BUFFER) : FLUKE_NO_RESOURCES;
 }
 
-static inline fluke_error_t run(struct client_transfer *it)
+/* The offer has returned: what that means. GO_ON: another one. */
+static inline fluke_error_t returned(struct client_transfer *it, int result)
+{
+    if (TPY_UNLIKELY(it->thread->pinned_count != 0)) tpy_fluke_unpin(it->thread);
+    return TPY_LIKELY(result == 0) ? answered(it) : unanswered(it, result);
+}
+
+static fluke_error_t go_on(struct client_transfer *it)
 {
     struct tpy_fluke_client *side = it->side;
-    it->offer.deadline = TPY_NEVER;
-    it->offer.strike = TPY_STRIKE_BOTH;
-    it->offer.linger = 0;
-    it->offer.reply_within = 0;
-    it->offer.tag = atomic_load_explicit(&side->nonce, memory_order_relaxed);
-    it->offer.priority = tpy_thread_priority(it->thread->core);
-    it->came = 0;
     for (;;) {
         if (TPY_UNLIKELY(it->stage == TO_RECEIVE && side->peer_over)) return FLUKE_SUCCESS;
         if (TPY_UNLIKELY(it->stage == TO_RECEIVE && side->refs_wait && it->params->recv_ref_count == 0)) return FLUKE_IPC_RECV_MORE_REFS;
@@ -266,11 +266,38 @@ static inline fluke_error_t run(struct client_transfer *it)
         }
         fluke_error_t error = compose(it);
         if (TPY_UNLIKELY(error != FLUKE_SUCCESS)) return error;
-        int result = tpy_offer(side->connection, &it->offer);
-        if (TPY_UNLIKELY(it->thread->pinned_count != 0)) tpy_fluke_unpin(it->thread);
-        error = TPY_LIKELY(result == 0) ? answered(it) : unanswered(it, result);
+        error = returned(it, tpy_offer(side->connection, &it->offer));
         if (error != GO_ON) return error;
     }
+}
+
+static inline fluke_error_t run(struct client_transfer *it)
+{
+    it->offer.deadline = TPY_NEVER;
+    it->offer.strike = TPY_STRIKE_BOTH;
+    it->offer.linger = 0;
+    it->offer.reply_within = 0;
+    it->offer.tag = atomic_load_explicit(&it->side->nonce, memory_order_relaxed);
+    it->offer.priority = tpy_thread_priority(it->thread->core);
+    it->came = 0;
+    return go_on(it);
+}
+
+fluke_error_t tpy_fluke_client_go_on(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, const struct tpy_offer *offer, int result)
+{
+    struct client_transfer it = {
+        .thread = thread,
+        .side = &thread->client,
+        .params = params,
+        .does = does,
+        .stage = does & CONNECT ? TO_CONNECT : TO_ACK,
+        .cargo = {.params = params, .words = params->send_buf.words},
+        .kind = offer->kind,
+        .offered = params->send_buf.words,
+        .offer = *offer,
+    };
+    fluke_error_t error = returned(&it, result);
+    return error == GO_ON ? go_on(&it) : error;
 }
 
 static inline fluke_error_t check(struct client_transfer *it)
@@ -318,7 +345,7 @@ static inline fluke_error_t connect(struct client_transfer *it, const fluke_ref_
     return run(it);
 }
 
-static inline fluke_error_t transfer(fluke_ipc_params_t *params, uint8_t does, const fluke_ref_t *dest)
+fluke_error_t tpy_fluke_client_transfer(fluke_ipc_params_t *params, uint8_t does, const fluke_ref_t *dest)
 {
     struct client_transfer it;
     it.thread = tpy_fluke_enter();
@@ -336,31 +363,4 @@ static inline fluke_error_t transfer(fluke_ipc_params_t *params, uint8_t does, c
         return tpy_fluke_insane(needed == TPY_FLUKE_RECEIVER ? FLUKE_INSANITY_NOT_RECEIVER : FLUKE_INSANITY_NOT_SENDER);
     fluke_error_t error = check(&it);
     return TPY_LIKELY(error == FLUKE_SUCCESS) ? run(&it) : tpy_fluke_insane(error);
-}
-
-fluke_error_t fluke_ipc_client_connect_send(fluke_ref_t *dest, fluke_ipc_params_t *params) { return transfer(params, CONNECT | SEND, dest); }
-fluke_error_t fluke_ipc_client_connect_send_over_receive(fluke_ref_t *dest, fluke_ipc_params_t *params)
-{
-    return transfer(params, CONNECT | SEND | OVER | RECEIVE, dest);
-}
-fluke_error_t fluke_ipc_client_ack_send(fluke_ipc_params_t *params) { return transfer(params, ACK | SEND, NULL); }
-fluke_error_t fluke_ipc_client_ack_send_over_receive(fluke_ipc_params_t *params) { return transfer(params, ACK | SEND | OVER | RECEIVE, NULL); }
-fluke_error_t fluke_ipc_client_over_receive(fluke_ipc_params_t *params) { return transfer(params, OVER | RECEIVE, NULL); }
-fluke_error_t fluke_ipc_client_receive(fluke_ipc_params_t *params) { return transfer(params, RECEIVE, NULL); }
-fluke_error_t fluke_ipc_client_send(fluke_ipc_params_t *params) { return transfer(params, SEND, NULL); }
-fluke_error_t fluke_ipc_client_send_over_receive(fluke_ipc_params_t *params) { return transfer(params, SEND | OVER | RECEIVE, NULL); }
-
-void fluke_ipc_client_disconnect(void)
-{
-    struct fluke_thread *thread = tpy_fluke_thread();
-    if (thread) tpy_fluke_client_close(thread);
-}
-
-fluke_error_t fluke_ipc_client_alert(void)
-{
-    struct fluke_thread *thread = tpy_fluke_thread();
-    if (!thread || atomic_load(&thread->client.role) == TPY_FLUKE_NONE) return FLUKE_INVALID_DEST;
-    struct tpy_fluke_alert alert = {.nonce = atomic_load(&thread->client.nonce)};
-    int result = tpy_notify(thread->client.connection, &alert, sizeof alert);
-    return result == 0 ? FLUKE_SUCCESS : result == -EAGAIN ? FLUKE_NO_RESOURCES : FLUKE_INVALID_DEST;
 }

@@ -8,6 +8,12 @@
 
 #include "fluke/thread.h"
 
+/* The state machine. does: what the call does (transfer.h), CONNECT with dest. */
+fluke_error_t tpy_fluke_client_transfer(fluke_ipc_params_t *params, uint8_t does, const fluke_ref_t *dest);
+/* The same from the return of its first offer on, which was made elsewhere: of a call that connects or acks, with all that it sends, which is one
+ * buffer, and the room for what it receives. */
+fluke_error_t tpy_fluke_client_go_on(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, const struct tpy_offer *offer, int result);
+
 /* Ends the thread's connection as a client, if any. */
 void tpy_fluke_client_close(struct fluke_thread *thread);
 /* The process at the other end. */

@@ -75,6 +75,16 @@ static inline fluke_error_t tpy_fluke_check_room(const fluke_ipc_params_t *param
     return error;
 }
 
+/* Params of one good buffer each way and no references, with enough to send for a connect or an ack. NULL is none. */
+static inline bool tpy_fluke_is_plain(const fluke_ipc_params_t *params)
+{
+    if (TPY_UNLIKELY(!params)) return false;
+    size_t tables = params->send_buf_count | params->send_ref_count | params->recv_buf_count | params->recv_ref_count;
+    uintptr_t astray = ((uintptr_t)params->send_buf.buf | (uintptr_t)params->recv_buf.buf) & 3;
+    return TPY_LIKELY((tables | astray) == 0 && params->send_buf.words - FLUKE_MIN_MSG_SIZE <= TPY_FLUKE_WORDS_MAX - FLUKE_MIN_MSG_SIZE &&
+        params->recv_buf.words <= TPY_FLUKE_WORDS_MAX);
+}
+
 /* The words not yet sent, at most `most` of them, as parts that stay until the next call; returns how many parts, or -1 no memory. */
 static inline int tpy_fluke_send_parts(struct fluke_thread *thread, const struct tpy_fluke_cargo *cargo, uint64_t most, const struct iovec **parts)
 {

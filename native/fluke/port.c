@@ -18,7 +18,7 @@
 #define SPACE "fluke"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct tpy_port *_Atomic core_port;
+struct tpy_port *_Atomic tpy_fluke_core;
 static uint32_t core_id;
 static struct tpy_fluke_port *ports; /* alive, or with connections that stand */
 /* Free records, oldest first. */
@@ -60,14 +60,12 @@ static void detach(void *face, void *client)
 
 static const struct tpy_port_ops ops = {.attach = attach, .detach = detach, .notified = tpy_fluke_server_alerted};
 
-struct tpy_port *tpy_fluke_core_port(fluke_error_t *error)
+struct tpy_port *tpy_fluke_core_port_make(fluke_error_t *error)
 {
-    struct tpy_port *port = atomic_load_explicit(&core_port, memory_order_acquire);
-    if (TPY_LIKELY(port != NULL)) return port;
     tpy_fluke_begin();
     pthread_mutex_lock(&lock);
-    port = atomic_load(&core_port);
-    if (!port && tpy_port_create(&ops, NULL, 0, &port, &core_id) == 0) atomic_store_explicit(&core_port, port, memory_order_release);
+    struct tpy_port *port = atomic_load(&tpy_fluke_core);
+    if (!port && tpy_port_create(&ops, NULL, 0, &port, &core_id) == 0) atomic_store_explicit(&tpy_fluke_core, port, memory_order_release);
     pthread_mutex_unlock(&lock);
     if (!port) *error = FLUKE_NO_RESOURCES;
     return port;
@@ -173,7 +171,7 @@ fluke_error_t fluke_port_set_pset(fluke_port_t *object, fluke_pset_t *set)
     pthread_mutex_lock(&lock);
     if (!pset || atomic_load(&pset->alive)) atomic_store(&port->pset, pset);
     pthread_mutex_unlock(&lock);
-    tpy_port_look_again(atomic_load(&core_port));
+    tpy_port_look_again(atomic_load(&tpy_fluke_core));
     return FLUKE_SUCCESS;
 }
 
@@ -194,7 +192,7 @@ fluke_error_t fluke_port_destroy(fluke_port_t *object)
         tpy_name_unbind(SPACE, names->text);
         free(names);
     }
-    tpy_port_refuse(atomic_load(&core_port), port);
+    tpy_port_refuse(atomic_load(&tpy_fluke_core), port);
     pthread_mutex_lock(&lock);
     release(port);
     pthread_mutex_unlock(&lock);
@@ -264,7 +262,7 @@ fluke_error_t fluke_name_lookup(const char *name, fluke_ref_t *ref)
 void tpy_fluke_ports_forget(void)
 {
     pthread_mutex_init(&lock, NULL);
-    atomic_store(&core_port, NULL);
+    atomic_store(&tpy_fluke_core, NULL);
     /* The parent's records are left alone but for what tells that they are dead. */
     for (struct tpy_fluke_port *port = ports; port; port = port->next) {
         if (atomic_load(&port->pset)) atomic_store(&atomic_load(&port->pset)->alive, false);

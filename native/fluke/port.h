@@ -16,6 +16,7 @@
 #include <fluke/ipc.h>
 
 #include "core/port.h"
+#include "core/system.h"
 
 #define TPY_FLUKE_TAG 0x464c554bu /* what our clients say when they connect */
 #define TPY_FLUKE_FACE 2
@@ -40,7 +41,13 @@ struct tpy_fluke_port {
 };
 
 /* The process's port of the core, or NULL with a status. */
-struct tpy_port *tpy_fluke_core_port(fluke_error_t *error);
+struct tpy_port *tpy_fluke_core_port_make(fluke_error_t *error);
+extern struct tpy_port *_Atomic tpy_fluke_core;
+static inline struct tpy_port *tpy_fluke_core_port(fluke_error_t *error)
+{
+    struct tpy_port *port = atomic_load_explicit(&tpy_fluke_core, memory_order_acquire);
+    return TPY_LIKELY(port != NULL) ? port : tpy_fluke_core_port_make(error);
+}
 /* The record, or NULL with the insanity. */
 struct tpy_fluke_pset *tpy_fluke_pset_of(const fluke_pset_t *object, fluke_error_t *error);
 /* For struct tpy_filter: does this port belong to the port set? */

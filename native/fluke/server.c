@@ -1,4 +1,5 @@
-/* server: see server.h. Here is a connection once it stands; wait.c has how it comes about. */
+/* server: see server.h. Here is a connection once it stands; wait.c has how it comes about. The calls themselves, and the short way of the most usual
+ * ones, are in server_calls.c. */
 #include "fluke/server.h"
 
 #include <unistd.h>
@@ -218,6 +219,22 @@ static fluke_error_t send_refs(struct transfer *it, bool *last)
     return FLUKE_SUCCESS;
 }
 
+/* Some of the data was sent: what came of that. */
+static fluke_error_t data_sent(struct transfer *it, int result, uint64_t words, bool *last)
+{
+    struct tpy_fluke_server *side = it->side;
+    side->accepted = false;
+    if (TPY_LIKELY(result == 0)) {
+        it->cargo.sent += words;
+        it->untold = false;
+    } else *last = false;
+    if (TPY_UNLIKELY(result == -TPY_ESRVRFAULT || result == -EFAULT)) { /* the exchange is over */
+        tpy_fluke_server_ended(side);
+        return result == -EFAULT ? FLUKE_IPC_SEND_DISCONNECTED : tpy_fluke_insane(FLUKE_INSANITY_BAD_BUFFER);
+    }
+    return result == -ENOMEM ? FLUKE_NO_RESOURCES : FLUKE_SUCCESS;
+}
+
 /* Some of the data. */
 static inline fluke_error_t send_data(struct transfer *it, bool *last)
 {
@@ -234,23 +251,13 @@ static inline fluke_error_t send_data(struct transfer *it, bool *last)
     *last = here == left && cargo->refs == cargo->refs_sent;
     if (status == TPY_FLUKE_BYE) result = tpy_finish(side->exchange, side->serial, status, parts, (size_t)count);
     else result = tpy_fluke_turn(side, status, parts, (size_t)count);
-    side->accepted = false;
-    if (TPY_LIKELY(result == 0)) {
-        cargo->sent += here;
-        it->untold = false;
-    } else *last = false;
-    if (TPY_UNLIKELY(result == -TPY_ESRVRFAULT || result == -EFAULT)) { /* the exchange is over */
-        tpy_fluke_server_ended(side);
-        return result == -EFAULT ? FLUKE_IPC_SEND_DISCONNECTED : tpy_fluke_insane(FLUKE_INSANITY_BAD_BUFFER);
-    }
-    return result == -ENOMEM ? FLUKE_NO_RESOURCES : FLUKE_SUCCESS;
+    return data_sent(it, result, here, last);
 }
 
 /* Sends everything, and ends as it->ending says. */
-static inline fluke_error_t send(struct transfer *it)
+static fluke_error_t send(struct transfer *it, bool last)
 {
     struct tpy_fluke_server *side = it->side;
-    bool last = it->ending == TPY_FLUKE_PART && it->cargo.words == it->cargo.sent && it->cargo.refs == it->cargo.refs_sent;
     while (!last) {
         fluke_error_t error;
         if (TPY_UNLIKELY(!side->accepted)) {
@@ -274,37 +281,42 @@ static inline fluke_error_t send(struct transfer *it)
     return FLUKE_SUCCESS;
 }
 
-/* Everything is sent and the client knows that we are over: waits for its ack, which brings its data. */
-static inline fluke_error_t over(struct transfer *it)
+/* A wait for the client's ack has ended (result), or an offer was in our hands already (receipt NULL). GO_ON: wait again. */
+static fluke_error_t over_came(struct transfer *it, int result, const struct tpy_receipt *receipt)
 {
     struct tpy_fluke_server *side = it->side;
+    if (TPY_UNLIKELY(result != 0)) return no_offer(it, result, FLUKE_IPC_OVER_DISCONNECTED);
+    if (TPY_UNLIKELY(!(side->kind & TPY_FLUKE_ACK))) { /* it was interrupted before it knew, or knows nothing yet */
+        tpy_fluke_turn(side, TPY_FLUKE_NOW_OVER, NULL, 0);
+        return GO_ON;
+    }
+    /* The reversal counts, too. */
+    fluke_error_t error = tpy_fluke_server_count(it, receipt ? receipt->received / 4 : 0, receipt && receipt->committed);
+    if (TPY_UNLIKELY(error == GO_ON)) return GO_ON;
+    atomic_store_explicit(&side->role, TPY_FLUKE_RECEIVER, memory_order_relaxed);
+    side->kind &= (uint8_t)~TPY_FLUKE_ACK;
+    side->refs_next = false;
+    return tpy_fluke_server_receive(it);
+}
+
+/* Everything is sent and the client knows that we are over: waits for its ack, which brings its data. */
+static fluke_error_t over(struct transfer *it)
+{
+    struct tpy_fluke_server *side = it->side;
+    fluke_error_t error;
     it->stage = GO_OVER;
-    for (;;) {
+    do {
         const struct iovec *parts;
-        struct tpy_receipt receipt = {.received = 0};
+        struct tpy_receipt receipt;
         uint64_t words;
-        fluke_error_t error;
         if (TPY_LIKELY(!side->accepted)) {
             int count = tpy_fluke_receive_parts(it->thread, it->params, &parts, &words);
             if (TPY_UNLIKELY(count < 0)) return FLUKE_NO_RESOURCES;
-            int result = tpy_fluke_next_offer(side, parts, (size_t)count, 4, TPY_NEVER, &receipt);
-            if (TPY_UNLIKELY(result != 0)) {
-                error = no_offer(it, result, FLUKE_IPC_OVER_DISCONNECTED);
-                if (error == GO_ON) continue;
-                return error;
-            }
-        }
-        if (TPY_UNLIKELY(!(side->kind & TPY_FLUKE_ACK))) { /* it was interrupted before it knew, or knows nothing yet */
-            tpy_fluke_turn(side, TPY_FLUKE_NOW_OVER, NULL, 0);
-            continue;
-        }
-        error = tpy_fluke_server_count(it, receipt.received / 4, receipt.committed); /* the reversal counts too */
-        if (TPY_UNLIKELY(error == GO_ON)) continue;
-        atomic_store_explicit(&side->role, TPY_FLUKE_RECEIVER, memory_order_relaxed);
-        side->kind &= (uint8_t)~TPY_FLUKE_ACK;
-        side->refs_next = false;
-        return tpy_fluke_server_receive(it);
-    }
+            error = over_came(it, tpy_fluke_next_offer(side, parts, (size_t)count, 4, TPY_NEVER, &receipt), &receipt);
+        } else
+            error = over_came(it, 0, NULL);
+    } while (error == GO_ON);
+    return error;
 }
 
 static fluke_error_t disconnected(const struct transfer *it)
@@ -317,17 +329,9 @@ static fluke_error_t disconnected(const struct transfer *it)
     }
 }
 
-static inline fluke_error_t work(struct transfer *it)
+/* Everything is sent: what the call does then. */
+static inline fluke_error_t after_sending(struct transfer *it)
 {
-    fluke_error_t error = FLUKE_SUCCESS;
-    it->ending = it->does & OVER ? TPY_FLUKE_NOW_OVER : it->does & WAIT ? TPY_FLUKE_BYE : TPY_FLUKE_PART;
-    if (it->stage == TO_ACK) error = acknowledge(it);
-    if (TPY_LIKELY(error == FLUKE_SUCCESS) && it->stage == DATA) error = send(it);
-    if (TPY_UNLIKELY(error != FLUKE_SUCCESS)) return error;
-    if (TPY_UNLIKELY(it->stage == TO_RECEIVE)) {
-        if (it->alias) *it->alias = it->side->alias;
-        return tpy_fluke_server_receive(it);
-    }
     if (it->does & WAIT) { /* the finish was the disconnect, unless the client's ack made it needless */
         if (TPY_UNLIKELY(it->side->accepted)) tpy_fluke_server_close(it->thread);
         else tpy_fluke_server_ended(it->side);
@@ -335,6 +339,26 @@ static inline fluke_error_t work(struct transfer *it)
         return tpy_fluke_wait(it);
     }
     return it->does & OVER ? over(it) : FLUKE_SUCCESS;
+}
+
+static inline enum tpy_fluke_answer ending_of(uint8_t does)
+{
+    return does & OVER ? TPY_FLUKE_NOW_OVER : does & WAIT ? TPY_FLUKE_BYE : TPY_FLUKE_PART;
+}
+
+static inline fluke_error_t work(struct transfer *it)
+{
+    fluke_error_t error = FLUKE_SUCCESS;
+    it->ending = ending_of(it->does);
+    if (it->stage == TO_ACK) error = acknowledge(it);
+    if (TPY_LIKELY(error == FLUKE_SUCCESS) && it->stage == DATA)
+        error = send(it, it->ending == TPY_FLUKE_PART && it->cargo.words == it->cargo.sent && it->cargo.refs == it->cargo.refs_sent);
+    if (TPY_UNLIKELY(error != FLUKE_SUCCESS)) return error;
+    if (TPY_UNLIKELY(it->stage == TO_RECEIVE)) {
+        if (it->alias) *it->alias = it->side->alias;
+        return tpy_fluke_server_receive(it);
+    }
+    return after_sending(it);
 }
 
 bool tpy_fluke_server_resumes(struct transfer *it)
@@ -357,7 +381,7 @@ fluke_error_t tpy_fluke_server_done(struct transfer *it, fluke_error_t error)
     return error;
 }
 
-static inline fluke_error_t transfer(fluke_ipc_params_t *params, uint8_t does, void **alias)
+fluke_error_t tpy_fluke_server_transfer(fluke_ipc_params_t *params, uint8_t does, void **alias)
 {
     static const enum stage first[] = {[ACK] = TO_ACK, [SEND] = DATA, [OVER] = GO_OVER, [RECEIVE] = TO_RECEIVE};
     struct transfer it;
@@ -389,28 +413,31 @@ static inline fluke_error_t transfer(fluke_ipc_params_t *params, uint8_t does, v
     return tpy_fluke_server_done(&it, work(&it));
 }
 
-fluke_error_t fluke_ipc_server_ack_send(fluke_ipc_params_t *params) { return transfer(params, ACK | SEND, NULL); }
-fluke_error_t fluke_ipc_server_ack_send_over_receive(fluke_ipc_params_t *params) { return transfer(params, ACK | SEND | OVER | RECEIVE, NULL); }
-fluke_error_t fluke_ipc_server_over_receive(fluke_ipc_params_t *params) { return transfer(params, OVER | RECEIVE, NULL); }
-fluke_error_t fluke_ipc_server_receive(fluke_ipc_params_t *params) { return transfer(params, RECEIVE, NULL); }
-fluke_error_t fluke_ipc_server_send(fluke_ipc_params_t *params) { return transfer(params, SEND, NULL); }
-fluke_error_t fluke_ipc_server_send_over_receive(fluke_ipc_params_t *params) { return transfer(params, SEND | OVER | RECEIVE, NULL); }
-fluke_error_t fluke_ipc_server_send_wait_receive(fluke_ipc_params_t *params, void **alias) { return transfer(params, SEND | WAIT, alias); }
-fluke_error_t fluke_ipc_server_ack_send_wait_receive(fluke_ipc_params_t *params, void **alias) { return transfer(params, ACK | SEND | WAIT, alias); }
-
-void fluke_ipc_server_disconnect(void)
+/* A call that acks, with all that it sends, which is one buffer, has come to its first result elsewhere. */
+static struct transfer begun(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, void **alias)
 {
-    struct fluke_thread *thread = tpy_fluke_thread();
-    if (!thread) return;
-    tpy_fluke_server_close(thread);
-    tpy_fluke_call_drop(thread);
+    atomic_store_explicit(&thread->server.role, TPY_FLUKE_SENDER, memory_order_relaxed);
+    return (struct transfer){.thread = thread, .side = &thread->server, .params = params, .alias = alias, .does = does, .stage = DATA,
+        .ending = ending_of(does), .cargo = {.params = params, .words = params->send_buf.words}, .untold = true};
 }
 
-fluke_error_t fluke_ipc_server_alert(void)
+fluke_error_t tpy_fluke_server_sent(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, void **alias, int result)
 {
-    struct fluke_thread *thread = tpy_fluke_thread();
-    if (!thread || atomic_load(&thread->server.role) == TPY_FLUKE_NONE) return FLUKE_INVALID_DEST;
-    struct tpy_fluke_alert alert = {.nonce = atomic_load(&thread->server.nonce), .thread = thread->server.thread};
-    int result = tpy_deliver(thread->server.pid, 0, TPY_FLUKE_FACE, &alert, sizeof alert);
-    return result == 0 ? FLUKE_SUCCESS : result == -EAGAIN ? FLUKE_NO_RESOURCES : FLUKE_INVALID_DEST;
+    struct transfer it = begun(thread, params, does, alias);
+    bool last = true;
+    it.side->refs_next = false;
+    fluke_error_t error = data_sent(&it, result, it.cargo.words, &last);
+    if (error == FLUKE_SUCCESS) error = send(&it, last);
+    return tpy_fluke_server_done(&it, error == FLUKE_SUCCESS ? after_sending(&it) : error);
+}
+
+fluke_error_t tpy_fluke_server_turned(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, int result, const struct tpy_receipt *receipt)
+{
+    struct transfer it = begun(thread, params, does, NULL);
+    it.cargo.sent = it.cargo.words;
+    it.untold = false;
+    it.stage = GO_OVER;
+    if (result == 0) tpy_fluke_server_take(it.side, receipt);
+    fluke_error_t error = over_came(&it, result, receipt);
+    return tpy_fluke_server_done(&it, error == GO_ON ? over(&it) : error);
 }

@@ -5,7 +5,20 @@
 #ifndef TPY_FLUKE_SERVER_H
 #define TPY_FLUKE_SERVER_H
 
+#include "core/port.h"
+#include "fluke/port.h"
 #include "fluke/thread.h"
+
+/* The state machine. does: what the call does (transfer.h). */
+fluke_error_t tpy_fluke_server_transfer(fluke_ipc_params_t *params, uint8_t does, void **alias);
+/* The same from the answer on that was given elsewhere: of a call that acks, with all that it sends, which is one buffer. */
+fluke_error_t tpy_fluke_server_sent(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, void **alias, int result);
+/* The same from the receive on that followed it elsewhere: of a call that goes over. */
+fluke_error_t tpy_fluke_server_turned(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, int result,
+    const struct tpy_receipt *receipt);
+/* The same from the receive on with which such a call waits (waiting.h). */
+fluke_error_t tpy_fluke_server_waited(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, void **alias, struct tpy_port *port,
+    struct tpy_fluke_pset *pset, int result, struct tpy_receipt *receipt);
 
 /* Ends the thread's connection as a server, if any. */
 void tpy_fluke_server_close(struct fluke_thread *thread);

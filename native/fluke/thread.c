@@ -17,7 +17,6 @@ __thread struct fluke_thread *tpy_fluke_current __attribute__((tls_model("initia
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fluke_thread *all; /* every record there ever was */
-static struct fluke_thread *_Atomic serving[TPY_EXCHANGES_MAX];
 
 static void at_exit(struct tpy_thread *core)
 {
@@ -66,16 +65,14 @@ void tpy_fluke_server_alerted(void *face, struct tpy_exchange *exchange, void *c
     if (length != sizeof alert) return;
     memcpy(&alert, payload, sizeof alert);
     pthread_mutex_lock(&lock);
-    struct fluke_thread *thread = atomic_load(&serving[tpy_exchange_index(exchange)]);
-    if (thread && thread->listed && thread->server.exchange == exchange && atomic_load(&thread->server.role) != TPY_FLUKE_NONE &&
-        atomic_load(&thread->server.nonce) == alert.nonce)
-        tell(thread, TPY_FLUKE_SERVER_ALERT);
+    for (struct fluke_thread *thread = all; thread; thread = thread->next)
+        /* The exchange last, since it is stored first: so all three are of one connection. */
+        if (thread->listed && atomic_load(&thread->server.role) != TPY_FLUKE_NONE && atomic_load(&thread->server.nonce) == alert.nonce &&
+            atomic_load(&thread->server.exchange) == exchange) {
+            tell(thread, TPY_FLUKE_SERVER_ALERT);
+            break;
+        }
     pthread_mutex_unlock(&lock);
-}
-
-void tpy_fluke_serve(struct tpy_exchange *exchange, struct fluke_thread *thread)
-{
-    atomic_store_explicit(&serving[tpy_exchange_index(exchange)], thread, memory_order_release);
 }
 
 static void in_child(void)
@@ -95,8 +92,6 @@ static void in_child(void)
         thread->server.fd_count = 0;
         thread->call.exchange = NULL;
     }
-    for (unsigned i = 0; i < TPY_EXCHANGES_MAX; i++)
-        if (atomic_load_explicit(&serving[i], memory_order_relaxed)) atomic_store(&serving[i], NULL);
     tpy_fluke_ports_forget();
     tpy_fluke_destinations_forget();
     tpy_fluke_objects_forget();
@@ -146,10 +141,12 @@ struct fluke_thread *tpy_fluke_thread_begin(void)
 
 void tpy_fluke_threads_leave(struct tpy_fluke_pset *pset)
 {
+    /* A thread that says that it waits has no fence between that and its look at the port set: this is one for both. */
+    bool fenced = tpy_fence_threads();
     pthread_mutex_lock(&lock);
     for (struct fluke_thread *thread = all; thread; thread = thread->next) {
         struct tpy_fluke_pset *its = pset;
-        if (thread->listed && atomic_compare_exchange_strong(&thread->pset, &its, NULL) && atomic_load(&thread->waiting))
+        if (thread->listed && atomic_compare_exchange_strong(&thread->pset, &its, NULL) && (!fenced || atomic_load(&thread->waiting)))
             tell(thread, TPY_FLUKE_PSET_GONE);
     }
     pthread_mutex_unlock(&lock);

@@ -61,7 +61,7 @@ struct tpy_fluke_server { /* this thread as a server */
     bool refs_next;         /* the client's next offer brings references */
     uint8_t kind;           /* of the offer in our hands */
     uint32_t serial;
-    struct tpy_exchange *exchange;
+    struct tpy_exchange *_Atomic exchange; /* any; kept when the connection ends */
     uint32_t epoch;
     _Atomic uint32_t nonce; /* any: the client's */
     void *alias;            /* of the port the client connected to */
@@ -124,6 +124,12 @@ static inline struct fluke_thread *tpy_fluke_enter(void)
     return thread;
 }
 
+/* A known thread with nothing pending. */
+static inline bool tpy_fluke_unhindered(const struct fluke_thread *thread)
+{
+    return TPY_LIKELY(thread != NULL) && TPY_LIKELY(atomic_load_explicit(&thread->pending, memory_order_relaxed) == 0);
+}
+
 /* Makes the gate ready (fork, thread exit, alerts). Called first by everything that sets something up. */
 void tpy_fluke_begin(void);
 
@@ -141,7 +147,5 @@ struct tpy_fluke_alert {
 };
 struct tpy_exchange;
 void tpy_fluke_server_alerted(void *face, struct tpy_exchange *exchange, void *client, const void *payload, size_t length);
-/* This thread serves that exchange now (NULL: nobody does). */
-void tpy_fluke_serve(struct tpy_exchange *exchange, struct fluke_thread *thread);
 
 #endif

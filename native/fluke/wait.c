@@ -5,6 +5,7 @@
 #include "fluke/port.h"
 #include "fluke/server.h"
 #include "fluke/transfer.h"
+#include "fluke/waiting.h"
 
 #define REFS_PATIENCE 1000000000ll /* ns that the references of an idempotent or one-way message may take */
 
@@ -63,7 +64,7 @@ static bool plain(struct fluke_thread *thread, fluke_ipc_params_t *params, struc
 static fluke_error_t welcome(struct transfer *it, const struct tpy_receipt *receipt)
 {
     struct tpy_fluke_server *side = it->side;
-    side->exchange = receipt->exchange;
+    atomic_store_explicit(&side->exchange, receipt->exchange, memory_order_relaxed);
     tpy_fluke_server_take(side, receipt);
     if (TPY_UNLIKELY(tpy_fluke_server_count(it, receipt->received / 4, receipt->committed) != FLUKE_SUCCESS)) return GO_ON; /* it has withdrawn */
     side->refs_next = false;
@@ -71,46 +72,50 @@ static fluke_error_t welcome(struct transfer *it, const struct tpy_receipt *rece
     side->thread = receipt->thread;
     side->epoch++;
     atomic_store_explicit(&side->nonce, receipt->tag, memory_order_relaxed);
-    atomic_store_explicit(&side->role, TPY_FLUKE_RECEIVER, memory_order_relaxed);
-    tpy_fluke_serve(side->exchange, it->thread);
+    atomic_store_explicit(&side->role, TPY_FLUKE_RECEIVER, memory_order_release);
     return tpy_fluke_server_receive(it);
+}
+
+/* A wait has ended. GO_ON: wait again. */
+static fluke_error_t waited(struct transfer *it, struct tpy_port *port, struct tpy_fluke_pset *pset, int result, struct tpy_receipt *receipt)
+{
+    struct fluke_thread *thread = it->thread;
+    if (TPY_UNLIKELY(result == -EINTR)) return GO_ON;
+    if (TPY_UNLIKELY(result == -ECANCELED)) {
+        bool go_on = tpy_fluke_interrupted(thread);
+        if (atomic_load(&thread->pset) != pset) return tpy_fluke_insane(FLUKE_INSANITY_INVALID_OBJECT);
+        return go_on ? GO_ON : FLUKE_IPC_INTERRUPTED;
+    }
+    if (TPY_UNLIKELY(result == -EFAULT)) return tpy_fluke_insane(FLUKE_INSANITY_BAD_BUFFER);
+    if (TPY_UNLIKELY(result != 0)) return FLUKE_NO_RESOURCES;
+    if (TPY_UNLIKELY(!receipt->exchange)) return GO_ON; /* no message of ours */
+    void *alias = tpy_fluke_alias(receipt);
+    fluke_error_t error = GO_ON;
+    if (TPY_UNLIKELY(receipt->kind & (TPY_FLUKE_CALL | TPY_FLUKE_ONEWAY))) {
+        if (plain(thread, it->params, port, receipt)) error = FLUKE_SUCCESS;
+    } else if (TPY_UNLIKELY(receipt->kind & (TPY_FLUKE_ACK | TPY_FLUKE_RECEIVE | TPY_FLUKE_IS_REFS)))
+        tpy_finish_error(receipt->exchange, receipt->sequence, EPROTO);
+    else {
+        it->side->alias = alias;
+        error = welcome(it, receipt);
+    }
+    if (error != GO_ON && it->alias) *it->alias = alias;
+    return error;
 }
 
 static fluke_error_t wait_on(struct transfer *it, struct tpy_port *port, struct tpy_fluke_pset *pset)
 {
-    struct fluke_thread *thread = it->thread;
-    struct tpy_filter filter = {.admit = tpy_fluke_admit, .argument = pset, .mark_unit = 4, .mark = TPY_FLUKE_BEGUN};
-    for (;;) {
+    const struct tpy_filter filter = tpy_fluke_filter(pset);
+    fluke_error_t error;
+    do {
         const struct iovec *parts;
         struct tpy_receipt receipt;
         uint64_t words;
-        int count = tpy_fluke_receive_parts(thread, it->params, &parts, &words);
+        int count = tpy_fluke_receive_parts(it->thread, it->params, &parts, &words);
         if (TPY_UNLIKELY(count < 0)) return FLUKE_NO_RESOURCES;
-        int result = tpy_receive(port, &filter, parts, (size_t)count, 0, TPY_NEVER, &receipt);
-        if (TPY_UNLIKELY(result == -EINTR)) continue;
-        if (TPY_UNLIKELY(result == -ECANCELED)) {
-            bool go_on = tpy_fluke_interrupted(thread);
-            if (atomic_load(&thread->pset) != pset) return tpy_fluke_insane(FLUKE_INSANITY_INVALID_OBJECT);
-            if (go_on) continue;
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        if (TPY_UNLIKELY(result == -EFAULT)) return tpy_fluke_insane(FLUKE_INSANITY_BAD_BUFFER);
-        if (TPY_UNLIKELY(result != 0)) return FLUKE_NO_RESOURCES;
-        if (TPY_UNLIKELY(!receipt.exchange)) continue; /* no message of ours */
-        void *alias = atomic_load_explicit(&((struct tpy_fluke_port *)receipt.client)->alias, memory_order_relaxed);
-        fluke_error_t error = GO_ON;
-        if (TPY_UNLIKELY(receipt.kind & (TPY_FLUKE_CALL | TPY_FLUKE_ONEWAY))) {
-            if (plain(thread, it->params, port, &receipt)) error = FLUKE_SUCCESS;
-        } else if (TPY_UNLIKELY(receipt.kind & (TPY_FLUKE_ACK | TPY_FLUKE_RECEIVE | TPY_FLUKE_IS_REFS)))
-            tpy_finish_error(receipt.exchange, receipt.sequence, EPROTO);
-        else {
-            it->side->alias = alias;
-            error = welcome(it, &receipt);
-        }
-        if (TPY_UNLIKELY(error == GO_ON)) continue;
-        if (it->alias) *it->alias = alias;
-        return error;
-    }
+        error = waited(it, port, pset, tpy_receive(port, &filter, parts, (size_t)count, 0, TPY_NEVER, &receipt), &receipt);
+    } while (error == GO_ON);
+    return error;
 }
 
 fluke_error_t tpy_fluke_wait(struct transfer *it)
@@ -123,12 +128,21 @@ fluke_error_t tpy_fluke_wait(struct transfer *it)
     if (TPY_UNLIKELY(thread->call.exchange != NULL)) tpy_fluke_call_drop(thread);
     it->stage = TO_WAIT;
     it->came = 0;
-    atomic_store(&thread->waiting, true);
-    struct tpy_fluke_pset *pset = atomic_load(&thread->pset);
-    /* Looked at after we have said where we wait: its destruction either is seen here or sees us. */
-    error = TPY_LIKELY(pset != NULL && atomic_load(&pset->alive)) ? wait_on(it, port, pset) : tpy_fluke_insane(FLUKE_INSANITY_INVALID_OBJECT);
+    struct tpy_fluke_pset *pset = tpy_fluke_begin_waiting(thread);
+    error = TPY_LIKELY(pset != NULL) ? wait_on(it, port, pset) : tpy_fluke_insane(FLUKE_INSANITY_INVALID_OBJECT);
     atomic_store_explicit(&thread->waiting, false, memory_order_relaxed);
     return error;
+}
+
+fluke_error_t tpy_fluke_server_waited(struct fluke_thread *thread, fluke_ipc_params_t *params, uint8_t does, void **alias, struct tpy_port *port,
+    struct tpy_fluke_pset *pset, int result, struct tpy_receipt *receipt)
+{
+    struct transfer it = {.thread = thread, .side = &thread->server, .params = params, .alias = alias, .does = does, .stage = TO_WAIT,
+        .cargo = {.params = params, .words = params->send_buf.words, .sent = params->send_buf.words}};
+    fluke_error_t error = waited(&it, port, pset, result, receipt);
+    if (error == GO_ON) error = wait_on(&it, port, pset);
+    atomic_store_explicit(&thread->waiting, false, memory_order_relaxed);
+    return tpy_fluke_server_done(&it, error);
 }
 
 /* Replies to the call received last. References go in an offer of their own that the client makes for them. */
