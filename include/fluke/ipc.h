@@ -198,6 +198,28 @@ TPY_PUBLIC fluke_error_t fluke_ipc_server_send_over_receive(fluke_ipc_params_t *
 #define TPY_FLUKE_SERVER_IS_CALLED 16 /* by an idempotent message that has not been replied to */
 /* What the calling thread holds just now: the sum of what is true of the above. */
 TPY_PUBLIC int tpy_fluke_holds(void);
+/*
+ * The calls above that can block, with their pointers as numbers, which some languages pass at less cost. What a call does not take is not looked at.
+ * call: TPY_FLUKE_DO_..., for tpy_fluke_client that of a client_ function, or IPC_CALL or IPC_SEND; for tpy_fluke_server that of the others.
+ */
+#define TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE 0
+#define TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE 1
+#define TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE 2
+#define TPY_FLUKE_DO_CONNECT_SEND 3
+#define TPY_FLUKE_DO_ACK_SEND 4
+#define TPY_FLUKE_DO_OVER_RECEIVE 5
+#define TPY_FLUKE_DO_RECEIVE 6
+#define TPY_FLUKE_DO_SEND 7
+#define TPY_FLUKE_DO_SEND_OVER_RECEIVE 8
+#define TPY_FLUKE_DO_SEND_WAIT_RECEIVE 9
+#define TPY_FLUKE_DO_IPC_CALL 10
+#define TPY_FLUKE_DO_IPC_SEND 11
+#define TPY_FLUKE_DO_IPC_SETUP_WAIT_RECEIVE 12
+#define TPY_FLUKE_DO_IPC_WAIT_RECEIVE 13
+#define TPY_FLUKE_DO_IPC_REPLY 14
+#define TPY_FLUKE_DO_IPC_REPLY_WAIT_RECEIVE 15
+TPY_PUBLIC fluke_error_t tpy_fluke_client(int call, uint64_t dest, uint64_t params);
+TPY_PUBLIC fluke_error_t tpy_fluke_server(int call, uint64_t pset, uint64_t params, uint64_t alias);
 /* A new descriptor, the caller's, for what the reference names; -EBADF: it names none, or a negative errno. */
 TPY_PUBLIC int tpy_fluke_ref_dup(const fluke_ref_t *ref);
 

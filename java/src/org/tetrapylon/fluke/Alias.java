@@ -10,7 +10,8 @@ import java.lang.foreign.ValueLayout;
  */
 public final class Alias {
 
-    final MemorySegment memory = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG);
+    private final MemorySegment memory = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG);
+    private final long address = memory.address();
 
     /** Of no port so far. */
     public Alias() {}
@@ -20,7 +21,7 @@ public final class Alias {
         return memory.get(ValueLayout.JAVA_LONG, 0);
     }
 
-    static MemorySegment memoryOf(Alias alias) {
-        return alias == null ? MemorySegment.NULL : alias.memory;
+    static long addressOf(Alias alias) {
+        return alias == null ? 0 : alias.address;
     }
 }

@@ -1,7 +1,6 @@
 package org.tetrapylon.fluke;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import org.tetrapylon.Fd;
 import org.tetrapylon.generated.fluke.fluke_ipc_h;
 import org.tetrapylon.internal.NativeLibrary;
@@ -72,6 +71,41 @@ public final class FlukeIpc {
     public static final int FLUKE_MIN_MSG_SIZE = fluke_ipc_h.FLUKE_MIN_MSG_SIZE();
 
     private FlukeIpc() {}
+
+    // ---- One downcall for each side. Addresses are passed as numbers: a segment costs 3 ns to pass.
+
+    private static int client(int call, Reference dest, Params params) {
+        FlukeThread self = FlukeThread.current();
+        if (Thread.currentThread().isInterrupted()) {
+            return FLUKE_IPC_INTERRUPTED;
+        }
+        long address = Params.begin(params);
+        int status;
+        try {
+            status = fluke_ipc_h.tpy_fluke_client(call, FlukeObject.addressOf(dest), address);
+        } finally {
+            Params.end(params);
+            java.lang.ref.Reference.reachabilityFence(dest);
+        }
+        return self.leave(status);
+    }
+
+    private static int server(int call, PortSet pset, Params params, Alias alias) {
+        FlukeThread self = FlukeThread.current();
+        if (Thread.currentThread().isInterrupted()) {
+            return FLUKE_IPC_INTERRUPTED;
+        }
+        long address = Params.begin(params);
+        int status;
+        try {
+            status = fluke_ipc_h.tpy_fluke_server(call, FlukeObject.addressOf(pset), address, Alias.addressOf(alias));
+        } finally {
+            Params.end(params);
+            java.lang.ref.Reference.reachabilityFence(pset);
+            java.lang.ref.Reference.reachabilityFence(alias);
+        }
+        return self.leave(status);
+    }
 
     // ---- Objects
 
@@ -311,19 +345,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS, FLUKE_INVALID_DEST, FLUKE_IPC_CONNECT_INVALID_DEST the port or its owner is gone
      */
     public static int flukeIpcCall(Reference dest, Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_call(FlukeObject.memoryOf(dest), memory);
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(dest);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_IPC_CALL(), dest, params);
     }
 
     /**
@@ -333,18 +355,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS
      */
     public static int flukeIpcReply(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_reply(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_IPC_REPLY(), null, params, null);
     }
 
     /**
@@ -355,19 +366,7 @@ public final class FlukeIpc {
      * @return that of the wait
      */
     public static int flukeIpcReplyWaitReceive(Params params, Alias alias) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_reply_wait_receive(memory, Alias.memoryOf(alias));
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(alias);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_IPC_REPLY_WAIT_RECEIVE(), null, params, alias);
     }
 
     /**
@@ -378,19 +377,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS, FLUKE_INVALID_DEST, FLUKE_IPC_CONNECT_INVALID_DEST
      */
     public static int flukeIpcSend(Reference dest, Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_send(FlukeObject.memoryOf(dest), memory);
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(dest);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_IPC_SEND(), dest, params);
     }
 
     // ---- Reliable connections: the client opens
@@ -403,19 +390,7 @@ public final class FlukeIpc {
      * @return FLUKE_IPC_CONNECT_INVALID_DEST, or that of {@link #flukeIpcClientSend}
      */
     public static int flukeIpcClientConnectSend(Reference dest, Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_connect_send(FlukeObject.memoryOf(dest), memory);
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(dest);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_CONNECT_SEND(), dest, params);
     }
 
     /**
@@ -426,19 +401,7 @@ public final class FlukeIpc {
      * @return FLUKE_IPC_CONNECT_INVALID_DEST, or that of {@link #flukeIpcClientSendOverReceive}
      */
     public static int flukeIpcClientConnectSendOverReceive(Reference dest, Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_connect_send_over_receive(FlukeObject.memoryOf(dest), memory);
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(dest);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE(), dest, params);
     }
 
     // ---- Reliable connections: the server waits
@@ -453,20 +416,7 @@ public final class FlukeIpc {
      * @return as {@link #flukeIpcServerReceive}; FLUKE_INSANITY_INVALID_OBJECT the port set was destroyed meanwhile
      */
     public static int flukeIpcSetupWaitReceive(PortSet pset, Params params, Alias alias) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_setup_wait_receive(FlukeObject.memoryOf(pset), memory, Alias.memoryOf(alias));
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(pset);
-            java.lang.ref.Reference.reachabilityFence(alias);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_IPC_SETUP_WAIT_RECEIVE(), pset, params, alias);
     }
 
     /**
@@ -477,19 +427,7 @@ public final class FlukeIpc {
      * @return as there
      */
     public static int flukeIpcWaitReceive(Params params, Alias alias) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_wait_receive(memory, Alias.memoryOf(alias));
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(alias);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_IPC_WAIT_RECEIVE(), null, params, alias);
     }
 
     /**
@@ -500,19 +438,7 @@ public final class FlukeIpc {
      * @return the first that is not FLUKE_SUCCESS, or that of the wait
      */
     public static int flukeIpcServerSendWaitReceive(Params params, Alias alias) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_send_wait_receive(memory, Alias.memoryOf(alias));
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(alias);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_SEND_WAIT_RECEIVE(), null, params, alias);
     }
 
     /**
@@ -523,19 +449,7 @@ public final class FlukeIpc {
      * @return the first that is not FLUKE_SUCCESS, or that of the wait
      */
     public static int flukeIpcServerAckSendWaitReceive(Params params, Alias alias) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_ack_send_wait_receive(memory, Alias.memoryOf(alias));
-        } finally {
-            Params.end(params);
-            java.lang.ref.Reference.reachabilityFence(alias);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE(), null, params, alias);
     }
 
     // ---- Reliable connections, either side
@@ -548,18 +462,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS, FLUKE_IPC_ACK_DISCONNECTED, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcClientAckSend(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_ack_send(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_ACK_SEND(), null, params);
     }
 
     /**
@@ -569,18 +472,7 @@ public final class FlukeIpc {
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcClientAckSendOverReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_ack_send_over_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE(), null, params);
     }
 
     /**
@@ -607,18 +499,7 @@ public final class FlukeIpc {
      * @return FLUKE_IPC_OVER_DISCONNECTED, or that of the receive
      */
     public static int flukeIpcClientOverReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_over_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_OVER_RECEIVE(), null, params);
     }
 
     /**
@@ -628,18 +509,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS the server is over, FLUKE_IPC_RECV_DISCONNECTED, FLUKE_IPC_RECV_MORE_DATA, FLUKE_IPC_RECV_MORE_REFS
      */
     public static int flukeIpcClientReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_RECEIVE(), null, params);
     }
 
     /**
@@ -649,18 +519,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcClientSend(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_send(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_SEND(), null, params);
     }
 
     /**
@@ -670,18 +529,7 @@ public final class FlukeIpc {
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcClientSendOverReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_client_send_over_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return client(fluke_ipc_h.TPY_FLUKE_DO_SEND_OVER_RECEIVE(), null, params);
     }
 
     /**
@@ -692,18 +540,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS, FLUKE_IPC_ACK_DISCONNECTED, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcServerAckSend(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_ack_send(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_ACK_SEND(), null, params, null);
     }
 
     /**
@@ -713,18 +550,7 @@ public final class FlukeIpc {
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcServerAckSendOverReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_ack_send_over_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE(), null, params, null);
     }
 
     /**
@@ -751,18 +577,7 @@ public final class FlukeIpc {
      * @return FLUKE_IPC_OVER_DISCONNECTED, or that of the receive
      */
     public static int flukeIpcServerOverReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_over_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_OVER_RECEIVE(), null, params, null);
     }
 
     /**
@@ -772,18 +587,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS the client is over, FLUKE_IPC_RECV_DISCONNECTED, FLUKE_IPC_RECV_MORE_DATA, FLUKE_IPC_RECV_MORE_REFS
      */
     public static int flukeIpcServerReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_RECEIVE(), null, params, null);
     }
 
     /**
@@ -793,18 +597,7 @@ public final class FlukeIpc {
      * @return FLUKE_SUCCESS, FLUKE_IPC_SEND_DISCONNECTED
      */
     public static int flukeIpcServerSend(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_send(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_SEND(), null, params, null);
     }
 
     /**
@@ -814,17 +607,6 @@ public final class FlukeIpc {
      * @return the first that is not FLUKE_SUCCESS, or that of the receive
      */
     public static int flukeIpcServerSendOverReceive(Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
-            return FLUKE_IPC_INTERRUPTED;
-        }
-        MemorySegment memory = Params.begin(params);
-        int status;
-        try {
-            status = fluke_ipc_h.fluke_ipc_server_send_over_receive(memory);
-        } finally {
-            Params.end(params);
-        }
-        return self.leave(status);
+        return server(fluke_ipc_h.TPY_FLUKE_DO_SEND_OVER_RECEIVE(), null, params, null);
     }
 }

@@ -19,9 +19,11 @@ public abstract sealed class FlukeObject implements AutoCloseable permits Port, 
 
     /** The native object; it knows its own address, and lives as long as this object. */
     final MemorySegment memory;
+    private final long address;
 
     FlukeObject(long size) {
         memory = Arena.ofAuto().allocate(size, Long.BYTES);
+        address = memory.address();
     }
 
     /** {@return the memory of an object that may be null} */
@@ -31,7 +33,7 @@ public abstract sealed class FlukeObject implements AutoCloseable permits Port, 
 
     /** {@return the address of an object that may be null} */
     static long addressOf(FlukeObject object) {
-        return object == null ? 0 : object.memory.address();
+        return object == null ? 0 : object.address;
     }
 
     /** Destroys it; does nothing if it is not created. */

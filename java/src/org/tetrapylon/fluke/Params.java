@@ -63,6 +63,7 @@ public final class Params {
     }
 
     private final MemorySegment memory = Arena.ofAuto().allocate(fluke_ipc_params.sizeof(), Long.BYTES);
+    private final long address = memory.address();
     private final Buffers out = new Buffers(fluke_ipc_params.send_buf$offset(), fluke_ipc_params.send_buf_tab$offset(),
             fluke_ipc_params.send_buf_count$offset());
     private final Buffers in = new Buffers(fluke_ipc_params.recv_buf$offset(), fluke_ipc_params.recv_buf_tab$offset(),
@@ -302,16 +303,16 @@ public final class Params {
 
     // ---- Use
 
-    /** A call begins to use the params, which may be null. {@return their memory} */
-    static MemorySegment begin(Params params) {
+    /** A call begins to use the params, which may be null. {@return their address} */
+    static long begin(Params params) {
         if (params == null) {
-            return MemorySegment.NULL;
+            return 0;
         }
         params.checkFree();
         checkAlive(params.out);
         checkAlive(params.in);
         params.inUse = true;
-        return params.memory;
+        return params.address;
     }
 
     private static void checkAlive(Buffers which) {
@@ -326,6 +327,7 @@ public final class Params {
     static void end(Params params) {
         if (params != null) {
             params.inUse = false;
+            java.lang.ref.Reference.reachabilityFence(params);
         }
     }
 }

@@ -194,6 +194,150 @@ public class fluke_ipc_h extends fluke_ipc_h$shared {
     public static int TPY_FLUKE_SERVER_IS_CALLED() {
         return TPY_FLUKE_SERVER_IS_CALLED;
     }
+    private static final int TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE 0
+     * }
+     */
+    public static int TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE() {
+        return TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE 1
+     * }
+     */
+    public static int TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE() {
+        return TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE 2
+     * }
+     */
+    public static int TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE() {
+        return TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_CONNECT_SEND = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_CONNECT_SEND 3
+     * }
+     */
+    public static int TPY_FLUKE_DO_CONNECT_SEND() {
+        return TPY_FLUKE_DO_CONNECT_SEND;
+    }
+    private static final int TPY_FLUKE_DO_ACK_SEND = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_ACK_SEND 4
+     * }
+     */
+    public static int TPY_FLUKE_DO_ACK_SEND() {
+        return TPY_FLUKE_DO_ACK_SEND;
+    }
+    private static final int TPY_FLUKE_DO_OVER_RECEIVE = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_OVER_RECEIVE 5
+     * }
+     */
+    public static int TPY_FLUKE_DO_OVER_RECEIVE() {
+        return TPY_FLUKE_DO_OVER_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_RECEIVE = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_RECEIVE 6
+     * }
+     */
+    public static int TPY_FLUKE_DO_RECEIVE() {
+        return TPY_FLUKE_DO_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_SEND = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_SEND 7
+     * }
+     */
+    public static int TPY_FLUKE_DO_SEND() {
+        return TPY_FLUKE_DO_SEND;
+    }
+    private static final int TPY_FLUKE_DO_SEND_OVER_RECEIVE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_SEND_OVER_RECEIVE 8
+     * }
+     */
+    public static int TPY_FLUKE_DO_SEND_OVER_RECEIVE() {
+        return TPY_FLUKE_DO_SEND_OVER_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_SEND_WAIT_RECEIVE = (int)9L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_SEND_WAIT_RECEIVE 9
+     * }
+     */
+    public static int TPY_FLUKE_DO_SEND_WAIT_RECEIVE() {
+        return TPY_FLUKE_DO_SEND_WAIT_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_IPC_CALL = (int)10L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_IPC_CALL 10
+     * }
+     */
+    public static int TPY_FLUKE_DO_IPC_CALL() {
+        return TPY_FLUKE_DO_IPC_CALL;
+    }
+    private static final int TPY_FLUKE_DO_IPC_SEND = (int)11L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_IPC_SEND 11
+     * }
+     */
+    public static int TPY_FLUKE_DO_IPC_SEND() {
+        return TPY_FLUKE_DO_IPC_SEND;
+    }
+    private static final int TPY_FLUKE_DO_IPC_SETUP_WAIT_RECEIVE = (int)12L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_IPC_SETUP_WAIT_RECEIVE 12
+     * }
+     */
+    public static int TPY_FLUKE_DO_IPC_SETUP_WAIT_RECEIVE() {
+        return TPY_FLUKE_DO_IPC_SETUP_WAIT_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_IPC_WAIT_RECEIVE = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_IPC_WAIT_RECEIVE 13
+     * }
+     */
+    public static int TPY_FLUKE_DO_IPC_WAIT_RECEIVE() {
+        return TPY_FLUKE_DO_IPC_WAIT_RECEIVE;
+    }
+    private static final int TPY_FLUKE_DO_IPC_REPLY = (int)14L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_IPC_REPLY 14
+     * }
+     */
+    public static int TPY_FLUKE_DO_IPC_REPLY() {
+        return TPY_FLUKE_DO_IPC_REPLY;
+    }
+    private static final int TPY_FLUKE_DO_IPC_REPLY_WAIT_RECEIVE = (int)15L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_DO_IPC_REPLY_WAIT_RECEIVE 15
+     * }
+     */
+    public static int TPY_FLUKE_DO_IPC_REPLY_WAIT_RECEIVE() {
+        return TPY_FLUKE_DO_IPC_REPLY_WAIT_RECEIVE;
+    }
     /**
      * {@snippet lang=c :
      * typedef int fluke_error_t
@@ -2842,6 +2986,131 @@ public class fluke_ipc_h extends fluke_ipc_h$shared {
                 traceDowncall("tpy_fluke_holds");
             }
             return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fluke_client {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            fluke_ipc_h.C_INT,
+            fluke_ipc_h.C_INT,
+            fluke_ipc_h.C_LONG,
+            fluke_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fluke_client");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_client(int call, uint64_t dest, uint64_t params)
+     * }
+     */
+    public static FunctionDescriptor tpy_fluke_client$descriptor() {
+        return tpy_fluke_client.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_client(int call, uint64_t dest, uint64_t params)
+     * }
+     */
+    public static MethodHandle tpy_fluke_client$handle() {
+        return tpy_fluke_client.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_client(int call, uint64_t dest, uint64_t params)
+     * }
+     */
+    public static MemorySegment tpy_fluke_client$address() {
+        return tpy_fluke_client.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_client(int call, uint64_t dest, uint64_t params)
+     * }
+     */
+    public static int tpy_fluke_client(int call, long dest, long params) {
+        var mh$ = tpy_fluke_client.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fluke_client", call, dest, params);
+            }
+            return (int)mh$.invokeExact(call, dest, params);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_fluke_server {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            fluke_ipc_h.C_INT,
+            fluke_ipc_h.C_INT,
+            fluke_ipc_h.C_LONG,
+            fluke_ipc_h.C_LONG,
+            fluke_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fluke_server");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_server(int call, uint64_t pset, uint64_t params, uint64_t alias)
+     * }
+     */
+    public static FunctionDescriptor tpy_fluke_server$descriptor() {
+        return tpy_fluke_server.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_server(int call, uint64_t pset, uint64_t params, uint64_t alias)
+     * }
+     */
+    public static MethodHandle tpy_fluke_server$handle() {
+        return tpy_fluke_server.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_server(int call, uint64_t pset, uint64_t params, uint64_t alias)
+     * }
+     */
+    public static MemorySegment tpy_fluke_server$address() {
+        return tpy_fluke_server.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_server(int call, uint64_t pset, uint64_t params, uint64_t alias)
+     * }
+     */
+    public static int tpy_fluke_server(int call, long pset, long params, long alias) {
+        var mh$ = tpy_fluke_server.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fluke_server", call, pset, params, alias);
+            }
+            return (int)mh$.invokeExact(call, pset, params, alias);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
