@@ -397,6 +397,17 @@ int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t serial, struct tpy
     return result;
 }
 
+uint64_t tpy_exchange_link(struct tpy_exchange *exchange, uint32_t serial)
+{
+    uint64_t link = 0;
+    tpy_lock_take(&exchange->lock);
+    uint8_t state = atomic_load(&exchange->state);
+    if (atomic_load(&exchange->serial) == serial && (state == TPY_ACCEPTED || state == TPY_HELD || (state == TPY_QUEUED && exchange->held)))
+        link = exchange->link->who.link;
+    tpy_lock_give(&exchange->lock);
+    return link;
+}
+
 int tpy_take_fds(struct tpy_exchange *exchange, uint32_t serial, int *fds, uint32_t room)
 {
     int64_t deadline = tpy_now() + FDS_PATIENCE;

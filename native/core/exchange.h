@@ -72,6 +72,8 @@ struct tpy_exchange_info {
 };
 /* 0, or -ESRCH unless accepted. */
 int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t sequence, struct tpy_exchange_info *info);
+/* The link to the client that the holder of this handle serves, accepted or held (tpy_identity.link); 0: it is no longer good. */
+uint64_t tpy_exchange_link(struct tpy_exchange *exchange, uint32_t sequence);
 /* Sends a payload (at most 64 bytes) to the handler that a client process registered with tpy_on_deliver. link: tpy_identity.link, so that it never
  * reaches another process that has its pid now; 0: any of that pid. -ESRCH when there is none. Never blocks: -EAGAIN. */
 int tpy_deliver(pid_t pid, uint64_t link, uint64_t face, const void *payload, size_t length);

@@ -41,11 +41,6 @@ void tpy_fluke_client_close(struct fluke_thread *thread)
     ended(side);
 }
 
-pid_t tpy_fluke_client_server(const struct fluke_thread *thread)
-{
-    return thread->client.destination ? thread->client.destination->pid : 0;
-}
-
 struct tpy_fluke_destination *tpy_fluke_dest(const fluke_ref_t *dest, struct tpy_fluke_destination **kept, fluke_error_t *error)
 {
     const struct tpy_fluke_ref *ref = (const struct tpy_fluke_ref *)dest;
@@ -336,7 +331,12 @@ static inline fluke_error_t connect(struct client_transfer *it, const fluke_ref_
     struct tpy_fluke_destination *destination = tpy_fluke_dest(dest, &side->destination, &error);
     if (TPY_UNLIKELY(!destination)) return FLUKE_IPC_CONNECT_INVALID_DEST;
     side->connection = tpy_fluke_destination_connect(destination, TPY_FLUKE_RELIABLE, &result);
-    if (TPY_UNLIKELY(!side->connection)) return result == -ENOMEM || result == -EAGAIN ? FLUKE_NO_RESOURCES : FLUKE_IPC_CONNECT_INVALID_DEST;
+    if (TPY_UNLIKELY(!side->connection)) {
+        tpy_fluke_destination_release(side->destination);
+        side->destination = NULL;
+        return tpy_fluke_no_connection(result);
+    }
+    atomic_store_explicit(&side->link, atomic_load(&destination->link), memory_order_relaxed);
     side->epoch++;
     side->peer_over = side->refs_wait = false;
     atomic_store_explicit(&side->role, TPY_FLUKE_SENDER, memory_order_relaxed); /* the server may alert us before it answers */

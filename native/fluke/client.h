@@ -16,8 +16,6 @@ fluke_error_t tpy_fluke_client_go_on(struct fluke_thread *thread, fluke_ipc_para
 
 /* Ends the thread's connection as a client, if any. */
 void tpy_fluke_client_close(struct fluke_thread *thread);
-/* The process at the other end. */
-pid_t tpy_fluke_client_server(const struct fluke_thread *thread);
 /* The port that a destination names, as the one used last in *kept (counted). NULL with an insanity, or FLUKE_INVALID_DEST. */
 struct tpy_fluke_destination *tpy_fluke_dest(const fluke_ref_t *dest, struct tpy_fluke_destination **kept, fluke_error_t *error);
 

@@ -1,6 +1,7 @@
 /* destination: see destination.h. */
 #include "fluke/destination.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -61,11 +62,26 @@ struct tpy_connection *tpy_fluke_destination_open(struct tpy_fluke_destination *
     struct tpy_connection *connection = atomic_load(&destination->connections[use]);
     if (!connection) {
         *error = tpy_connection_open(destination->pid, destination->port, TPY_FLUKE_TAG, destination->key, &connection);
-        if (*error == 0) atomic_store_explicit(&destination->connections[use], connection, memory_order_release);
-        else connection = NULL;
+        if (*error == 0) {
+            atomic_store(&destination->link, tpy_connection_peer(connection).link);
+            atomic_store_explicit(&destination->connections[use], connection, memory_order_release);
+        } else
+            connection = NULL;
     }
     pthread_mutex_unlock(&opening);
     return connection;
+}
+
+fluke_error_t tpy_fluke_no_connection(int error)
+{
+    switch (error) {
+    case -ESRCH:
+    case -EBADF:
+    case -EPIPE:
+    case -EPERM:
+    case -ETIMEDOUT: return FLUKE_IPC_CONNECT_INVALID_DEST;
+    default: return FLUKE_NO_RESOURCES;
+    }
 }
 
 void tpy_fluke_destinations_forget(void)

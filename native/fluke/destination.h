@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <fluke/ipc.h>
+
 #include "core/connection.h"
 
 enum tpy_fluke_use { TPY_FLUKE_RELIABLE, TPY_FLUKE_PLAIN, TPY_FLUKE_USES };
@@ -20,6 +22,7 @@ struct tpy_fluke_destination {
     pid_t pid;
     uint32_t port;
     uint64_t key;
+    _Atomic uint64_t link; /* the core's number for the way to that process; 0: never connected */
     struct tpy_connection *_Atomic connections[TPY_FLUKE_USES];
     uint32_t references; /* guarded by the table's lock */
     struct tpy_fluke_destination *next;
@@ -37,6 +40,9 @@ static inline struct tpy_connection *tpy_fluke_destination_connect(struct tpy_fl
     struct tpy_connection *connection = atomic_load_explicit(&destination->connections[use], memory_order_acquire);
     return connection ? connection : tpy_fluke_destination_open(destination, use, error);
 }
+
+/* What it means that it cannot be opened: there is nobody, or one of both processes lacks memory or descriptors. */
+fluke_error_t tpy_fluke_no_connection(int error);
 
 void tpy_fluke_destinations_forget(void); /* in a child after fork: connections lead nowhere, the records stay */
 

@@ -96,7 +96,7 @@ static fluke_error_t plain(fluke_ref_t *dest, fluke_ipc_params_t *params, uint8_
     struct tpy_fluke_destination *destination = TPY_LIKELY(error == FLUKE_SUCCESS) ? tpy_fluke_dest(dest, &it.thread->plain, &error) : NULL;
     if (TPY_UNLIKELY(!destination)) return error < 0 ? tpy_fluke_insane(error) : error;
     it.connection = tpy_fluke_destination_connect(destination, TPY_FLUKE_PLAIN, &result);
-    if (TPY_UNLIKELY(!it.connection)) return result == -ENOMEM || result == -EAGAIN ? FLUKE_NO_RESOURCES : FLUKE_IPC_CONNECT_INVALID_DEST;
+    if (TPY_UNLIKELY(!it.connection)) return tpy_fluke_no_connection(result);
     it.offer.deadline = TPY_NEVER;
     it.offer.strike = TPY_STRIKE_BOTH;
     it.offer.linger = 0;

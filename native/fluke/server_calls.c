@@ -128,7 +128,10 @@ fluke_error_t fluke_ipc_server_alert(void)
 {
     struct fluke_thread *thread = tpy_fluke_thread();
     if (!thread || atomic_load(&thread->server.role) == TPY_FLUKE_NONE) return FLUKE_INVALID_DEST;
-    struct tpy_fluke_alert alert = {.nonce = atomic_load(&thread->server.nonce), .thread = thread->server.thread};
-    int result = tpy_deliver(thread->server.pid, 0, TPY_FLUKE_FACE, &alert, sizeof alert);
+    struct tpy_fluke_server *side = &thread->server;
+    struct tpy_fluke_alert alert = {.nonce = atomic_load(&side->nonce), .thread = side->thread};
+    /* By the client's own link: another process may have its number by now. */
+    uint64_t link = tpy_exchange_link(side->exchange, side->serial);
+    int result = link ? tpy_deliver(side->pid, link, TPY_FLUKE_FACE, &alert, sizeof alert) : -ESRCH;
     return result == 0 ? FLUKE_SUCCESS : result == -EAGAIN ? FLUKE_NO_RESOURCES : FLUKE_INVALID_DEST;
 }

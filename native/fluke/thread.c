@@ -53,7 +53,7 @@ static void client_alerted(const struct tpy_identity *from, const void *payload,
     struct fluke_thread *thread = all;
     while (thread && !(thread->listed && thread->core == core)) thread = thread->next;
     if (core && thread && atomic_load(&thread->client.role) != TPY_FLUKE_NONE && atomic_load(&thread->client.nonce) == alert.nonce &&
-        tpy_fluke_client_server(thread) == from->pid)
+        atomic_load(&thread->client.link) == from->link)
         tell(thread, TPY_FLUKE_CLIENT_ALERT);
     pthread_mutex_unlock(&lock);
 }

@@ -49,6 +49,7 @@ struct tpy_fluke_client { /* this thread as a client */
     bool peer_over;           /* the server waits for our ack */
     bool refs_wait;           /* the server has references for us, which come next */
     _Atomic uint32_t nonce;   /* any: tells this connection from earlier ones */
+    _Atomic uint64_t link;    /* any: where the server is */
     uint32_t epoch;           /* counts connections made and ended */
     struct tpy_connection *connection;
     struct tpy_fluke_destination *destination; /* counted; kept until another is used */
