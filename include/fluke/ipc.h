@@ -41,7 +41,7 @@ typedef int fluke_error_t;
 #define FLUKE_IPC_INTERRUPTED 64 /* alerted or interrupted: call the same function again with the same params, and it goes on */
 #define FLUKE_NAME_IN_USE 65
 #define FLUKE_NAME_INVALID 66    /* empty, over 100 bytes, or with a '/' */
-#define FLUKE_NO_RESOURCES 67    /* memory, descriptors, or a limit of the library */
+#define FLUKE_NO_RESOURCES 67    /* memory, descriptors, or a limit of the library: what makes an object, looks a name up, or is a thread's first to a port */
 
 /* ---- Insanity exceptions ------------------------------------------------------------------------------------------------- */
 

@@ -100,7 +100,7 @@ static void ack_disconnected_while_it_waits_peer(const struct fluke_side *side)
     CHECK_STATUS(fluke_go_over(side, &params), FLUKE_SUCCESS);
     params = fluke_params(out, 2, NULL, 0);
     CHECK_STATUS(side->ack_send(&params), FLUKE_SUCCESS);
-    fluke_await_asleep(fluke_other(side));
+    fluke_await_blocked(fluke_other(side));
     side->disconnect();
 }
 

@@ -246,7 +246,7 @@ static void a_server_acks_while_the_client_sends_client(fluke_ref_t *dest)
 
     CHECK_STATUS(fluke_ipc_client_connect_send(dest, &params), FLUKE_SUCCESS);
     fluke_await(1);
-    fluke_await_asleep(fluke_world->server);
+    fluke_await_blocked(fluke_world->server);
     CHECK_STATUS(fluke_ipc_client_send(&params), FLUKE_SUCCESS);
     params = fluke_params(out, 3, in, 3);
     CHECK_STATUS(fluke_ipc_client_send_over_receive(&params), FLUKE_SUCCESS);
@@ -267,7 +267,7 @@ static void a_client_acks_while_the_server_sends_server(fluke_pset_t *pset)
     params = fluke_params(out, 50, NULL, 0); /* more than there is room for: the rest is dropped */
     CHECK_STATUS(fluke_ipc_server_ack_send(&params), FLUKE_SUCCESS);
     CHECK_STATUS(fluke_ipc_server_send(&params), FLUKE_SUCCESS);
-    fluke_await_asleep(fluke_world->client);
+    fluke_await_blocked(fluke_world->client);
     params = fluke_params(out, 50, in, 3);
     CHECK_STATUS(fluke_ipc_server_send_over_receive(&params), FLUKE_IPC_RECV_DISCONNECTED);
     CHECK_CAME(params, in, 2);

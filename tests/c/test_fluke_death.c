@@ -39,7 +39,7 @@ static void *kills(void *argument)
 {
     struct killing *killing = argument;
     fluke_await(2);
-    fluke_await_asleep(killing->waits_for);
+    fluke_await_blocked(killing->waits_for);
     kill(killing->victim, SIGKILL);
     return NULL;
 }

@@ -25,7 +25,7 @@ static void *interrupts(void *argument)
 {
     struct target *target = argument;
     fluke_await(target->step);
-    fluke_await_asleep(target->tid);
+    fluke_await_blocked(target->tid);
     CHECK_STATUS(fluke_thread_interrupt(target->thread), FLUKE_SUCCESS);
     return NULL;
 }
@@ -63,11 +63,11 @@ static void with_a_handler_peer(const struct fluke_side *side)
     fluke_reach(1);
     params = fluke_params(NULL, 0, in + 3, 6);
     fluke_await(2);
-    fluke_await_asleep(fluke_other(side));
+    fluke_await_blocked(fluke_other(side));
     CHECK_STATUS(side->receive(&params), FLUKE_SUCCESS);
     CHECK_CAME(params, in + 3, 2);
     CHECK_EQ(in[3], 4);
-    fluke_await_asleep(fluke_other(side));
+    fluke_await_blocked(fluke_other(side));
     params = fluke_params(out, 2, in, 2);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_OVER_DISCONNECTED);
 }
@@ -110,6 +110,58 @@ static void called_again_in_the_send_peer(const struct fluke_side *side)
     CHECK_STATUS(side->receive(&params), FLUKE_SUCCESS);
     CHECK_CAME(params, in + 25, 75);
     fluke_check_filled(in, 100, 7);
+    params = fluke_params(out, 2, in, 2);
+    CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_OVER_DISCONNECTED);
+}
+
+/* ... between the references, ... */
+FLUKE_SIDES(called_again_between_references)
+enum { REFS = 150, TAKEN = 40 };
+static void called_again_between_references_caller(const struct fluke_side *side)
+{
+    uint32_t in[9], out[3] = {0};
+    fluke_ref_t ref, *refs[REFS];
+    struct target target;
+
+    CHECK_STATUS(fluke_ref_create(&ref), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_ref_from_fd(&ref, STDIN_FILENO), FLUKE_SUCCESS);
+    for (int i = 0; i < REFS; i++)
+        refs[i] = &ref;
+    fluke_begin(side);
+    fluke_ipc_params_t params = fluke_params(out, 3, in, 9);
+    params.send_ref_tab = refs;
+    params.send_ref_count = REFS;
+    be_interrupted(&target, 1);
+    CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_INTERRUPTED);
+    pthread_join(target.interrupter, NULL);
+    CHECK_EQ(params.send_buf.words, 0);
+    CHECK_PTR_EQ(params.send_ref_tab, refs + TAKEN);
+    CHECK_EQ(params.send_ref_count, REFS - TAKEN);
+    CHECK_CAME(params, in, 0);
+    fluke_reach(2);
+    CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_SUCCESS);
+    CHECK_CAME(params, in, 2);
+    side->disconnect();
+}
+static void called_again_between_references_peer(const struct fluke_side *side)
+{
+    static fluke_ref_t refs[REFS], *slots[REFS];
+    uint32_t in[9], out[2] = {0};
+    fluke_ipc_params_t params = fluke_params(NULL, 0, in, 9);
+
+    for (int i = 0; i < REFS; i++)
+        CHECK_STATUS(fluke_ref_create(slots[i] = &refs[i]), FLUKE_SUCCESS);
+    params.recv_ref_tab = slots;
+    params.recv_ref_count = TAKEN;
+    CHECK_STATUS(fluke_go_over(side, &params), FLUKE_IPC_RECV_MORE_REFS);
+    CHECK_CAME(params, in, 3);
+    fluke_reach(1);
+    fluke_await(2);
+    params.recv_ref_count = REFS - TAKEN;
+    CHECK_STATUS(side->receive(&params), FLUKE_SUCCESS);
+    CHECK_PTR_EQ(params.recv_ref_tab, slots + REFS);
+    for (int i = 0; i < REFS; i++)
+        CHECK_GE(fluke_ref_fd(&refs[i]), 0);
     params = fluke_params(out, 2, in, 2);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_OVER_DISCONNECTED);
 }
@@ -237,12 +289,12 @@ static void alerts_peer(const struct fluke_side *side)
     fluke_ipc_params_t params = fluke_params(NULL, 0, in, 9);
 
     CHECK_STATUS(fluke_go_over(side, &params), FLUKE_SUCCESS);
-    fluke_await_asleep(fluke_other(side));
+    fluke_await_blocked(fluke_other(side));
     CHECK_STATUS(side->alert(), FLUKE_SUCCESS);
     fluke_await(1);
     params = fluke_params(out, 2, in, 9);
     CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_SUCCESS);
-    fluke_await_asleep(fluke_other(side));
+    fluke_await_blocked(fluke_other(side));
     CHECK_STATUS(side->alert(), FLUKE_SUCCESS);
     fluke_await(2);
     params = fluke_params(out, 2, in, 9);

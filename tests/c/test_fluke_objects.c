@@ -1,7 +1,8 @@
 /* fluke_objects: ports, port sets, references and names. */
-#include "fluke_support.h"
+#include "fluke_sides.h"
 #include "observe.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -161,6 +162,61 @@ static void references_are_handed_over_client(fluke_ref_t *dest)
     fluke_ipc_server_disconnect();
 }
 
+/* Devices and regions, from either side: they can be read, written and mapped where they arrive. */
+FLUKE_SIDES(devices_and_regions)
+static void devices_and_regions_caller(const struct fluke_side *side)
+{
+    uint32_t in[3], out[2] = {0};
+    fluke_ref_t zero, full, memory, *refs[3] = {&zero, &full, &memory};
+    const int fds[3] = {open("/dev/zero", O_RDWR | O_CLOEXEC), open("/dev/full", O_WRONLY | O_CLOEXEC), memfd_create("region", MFD_CLOEXEC)};
+
+    CHECK_EQ(ftruncate(fds[2], 4096), 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_STATUS(fluke_ref_create(refs[i]), FLUKE_SUCCESS);
+        CHECK_STATUS(fluke_ref_from_fd(refs[i], fds[i]), FLUKE_SUCCESS);
+        close(fds[i]);
+    }
+    uint32_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fluke_ref_fd(&memory), 0);
+    CHECK(shared != MAP_FAILED);
+    shared[0] = 41;
+    fluke_begin(side);
+    fluke_ipc_params_t params = fluke_params(out, 2, in, 3);
+    params.send_ref_tab = refs;
+    params.send_ref_count = 3;
+    CHECK_STATUS(side->ack_send_over_receive(&params), FLUKE_IPC_RECV_DISCONNECTED);
+    CHECK_EQ(shared[0], 42);
+}
+static void devices_and_regions_peer(const struct fluke_side *side)
+{
+    uint32_t in[3], out[2] = {0};
+    char byte = 1;
+    struct stat status;
+    fluke_ref_t refs[3], *slots[3] = {&refs[0], &refs[1], &refs[2]};
+    fluke_ipc_params_t params = fluke_params(NULL, 0, in, 3);
+
+    for (int i = 0; i < 3; i++)
+        CHECK_STATUS(fluke_ref_create(slots[i]), FLUKE_SUCCESS);
+    params.recv_ref_tab = slots;
+    params.recv_ref_count = 3;
+    CHECK_STATUS(fluke_go_over(side, &params), FLUKE_SUCCESS);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(fstat(fluke_ref_fd(&refs[i]), &status), 0);
+        CHECK(S_ISCHR(status.st_mode));
+    }
+    CHECK_EQ(read(fluke_ref_fd(&refs[0]), &byte, 1), 1);
+    CHECK_EQ(byte, 0);
+    const char *zeros = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fluke_ref_fd(&refs[0]), 0);
+    CHECK(zeros != MAP_FAILED && zeros[4095] == 0);
+    CHECK_EQ(write(fluke_ref_fd(&refs[1]), &byte, 1), -1);
+    CHECK_EQ(errno, ENOSPC);
+    uint32_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fluke_ref_fd(&refs[2]), 0);
+    CHECK(shared != MAP_FAILED && shared[0] == 41);
+    shared[0] = 42;
+    params = fluke_params(out, 2, NULL, 0);
+    CHECK_STATUS(side->ack_send(&params), FLUKE_SUCCESS);
+    side->disconnect();
+}
+
 /* More references than travel at once, cut on both sides. */
 FLUKE_CASE(many_references)
 enum { MANY = 200 };
@@ -290,8 +346,8 @@ static void a_port_moves_server(fluke_pset_t *pset)
     fluke_reach(1);
     while (!atomic_load(&first))
         sched_yield();
-    fluke_await_asleep(first);
-    fluke_await_asleep(atomic_load(&fluke_world->client));
+    fluke_await_blocked(first);
+    fluke_await_blocked(atomic_load(&fluke_world->client));
     CHECK_STATUS(fluke_port_set_pset(&fluke_port, &other), FLUKE_SUCCESS);
     CHECK_STATUS(fluke_ipc_setup_wait_receive(&other, &params, &alias), FLUKE_IPC_RECV_DISCONNECTED);
     CHECK_PTR_EQ(alias, FLUKE_ALIAS);

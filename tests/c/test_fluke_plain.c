@@ -180,7 +180,7 @@ static void nobody_there_server(fluke_pset_t *pset)
 {
     (void)pset;
     fluke_await(1);
-    fluke_await_asleep(atomic_load(&fluke_world->client));
+    fluke_await_blocked(atomic_load(&fluke_world->client));
     CHECK_STATUS(fluke_port_destroy(&fluke_port), FLUKE_SUCCESS);
 }
 static void nobody_there_client(fluke_ref_t *dest)

@@ -37,7 +37,7 @@ extern struct fluke_world *fluke_world;
 void fluke_alone(void);
 void fluke_reach(unsigned step);  /* this step is reached */
 void fluke_await(unsigned step);  /* waits until it is */
-void fluke_await_asleep(pid_t thread); /* it sleeps in a wait of the library */
+void fluke_await_blocked(pid_t thread); /* it is blocked in a call of the gate */
 
 /* Params with one buffer to send, one to receive into; both may be NULL with 0 words. */
 fluke_ipc_params_t fluke_params(const uint32_t *send, size_t words, uint32_t *receive, size_t room);

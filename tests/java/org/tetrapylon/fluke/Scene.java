@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.fail;
 import static org.tetrapylon.fluke.FlukeIpc.FLUKE_SUCCESS;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -19,6 +18,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
+import org.tetrapylon.Errno;
+import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.ThreadState;
 
 /**
  * A server thread with a port set, and a client thread with a reference to its port. Steps tell either how far the other has come. Fails
@@ -131,29 +133,26 @@ final class Scene {
         }
     }
 
-    /** Waits until a platform thread, which has a name of its own of at most 15 characters, sleeps in a call of the gate. */
+    /** Waits until a platform thread, which has a name of its own of at most 15 characters, is blocked in a call of the gate. */
     static void awaitAsleep(Thread thread) {
-        until(thread.getName() + " sleeps in a native call", () -> isInCall(thread) && isAsleep(thread.getName()) && isInCall(thread));
+        until(thread.getName() + " is blocked in a call", () -> blocked().anyMatch(it -> isNamed(it.tid(), thread.getName())));
     }
 
-    private static boolean isInCall(Thread thread) {
-        StackTraceElement[] frames = thread.getStackTrace();
-        // The innermost frames are those of the downcall.
-        return Arrays.stream(frames).limit(8).anyMatch(frame -> frame.getClassName().equals(FlukeIpc.class.getName()));
-    }
-
-    private static boolean isAsleep(String name) {
-        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
-            for (Path task : tasks.toList()) {
-                String status = Files.readString(task.resolve("status"));
-                if (status.contains("Name:\t" + name + "\n")) {
-                    return status.contains("State:\tS");
-                }
-            }
-        } catch (IOException | UncheckedIOException e) {
-            // A thread ended meanwhile: look again.
+    private static Stream<ThreadState> blocked() {
+        try {
+            return ThreadState.of(ProcessHandle.current().pid()).stream().filter(it -> it.state() != ThreadState.State.READY);
+        } catch (TetrapylonException e) {
+            assertEquals(Errno.ESRCH, e.errno(), e.getMessage());
+            return Stream.empty(); // no thread of this process has used the library so far
         }
-        return false;
+    }
+
+    private static boolean isNamed(int tid, String name) {
+        try {
+            return Files.readString(Path.of("/proc/self/task", Integer.toString(tid), "comm")).strip().equals(name);
+        } catch (IOException e) {
+            return false; // it ended meanwhile
+        }
     }
 
     // ---- Words and statuses

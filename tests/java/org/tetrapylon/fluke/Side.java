@@ -5,146 +5,93 @@ import static org.tetrapylon.fluke.Scene.filled;
 import static org.tetrapylon.fluke.Scene.ok;
 import static org.tetrapylon.fluke.Scene.room;
 
+import java.util.function.IntSupplier;
+import java.util.function.ToIntFunction;
+
 /** The functions that exist for either side, and how a test gets to the point where its own begins. */
 enum Side {
-    CLIENT {
-        @Override
-        int ackSend(Params params) {
-            return flukeIpcClientAckSend(params);
-        }
+    CLIENT(FlukeIpc::flukeIpcClientAckSend, FlukeIpc::flukeIpcClientAckSendOverReceive, FlukeIpc::flukeIpcClientOverReceive,
+            FlukeIpc::flukeIpcClientReceive, FlukeIpc::flukeIpcClientSend, FlukeIpc::flukeIpcClientSendOverReceive,
+            FlukeIpc::flukeIpcClientAlert, FlukeIpc::flukeIpcClientDisconnect),
+    SERVER(FlukeIpc::flukeIpcServerAckSend, FlukeIpc::flukeIpcServerAckSendOverReceive, FlukeIpc::flukeIpcServerOverReceive,
+            FlukeIpc::flukeIpcServerReceive, FlukeIpc::flukeIpcServerSend, FlukeIpc::flukeIpcServerSendOverReceive,
+            FlukeIpc::flukeIpcServerAlert, FlukeIpc::flukeIpcServerDisconnect);
 
-        @Override
-        int ackSendOverReceive(Params params) {
-            return flukeIpcClientAckSendOverReceive(params);
-        }
+    private final ToIntFunction<Params> ackSend;
+    private final ToIntFunction<Params> ackSendOverReceive;
+    private final ToIntFunction<Params> overReceive;
+    private final ToIntFunction<Params> receive;
+    private final ToIntFunction<Params> send;
+    private final ToIntFunction<Params> sendOverReceive;
+    private final IntSupplier alert;
+    private final Runnable disconnect;
 
-        @Override
-        int alert() {
-            return flukeIpcClientAlert();
-        }
+    Side(ToIntFunction<Params> ackSend, ToIntFunction<Params> ackSendOverReceive, ToIntFunction<Params> overReceive,
+            ToIntFunction<Params> receive, ToIntFunction<Params> send, ToIntFunction<Params> sendOverReceive, IntSupplier alert,
+            Runnable disconnect) {
+        this.ackSend = ackSend;
+        this.ackSendOverReceive = ackSendOverReceive;
+        this.overReceive = overReceive;
+        this.receive = receive;
+        this.send = send;
+        this.sendOverReceive = sendOverReceive;
+        this.alert = alert;
+        this.disconnect = disconnect;
+    }
 
-        @Override
-        void disconnect() {
-            flukeIpcClientDisconnect();
-        }
+    int ackSend(Params params) {
+        return ackSend.applyAsInt(params);
+    }
 
-        @Override
-        int overReceive(Params params) {
-            return flukeIpcClientOverReceive(params);
-        }
+    int ackSendOverReceive(Params params) {
+        return ackSendOverReceive.applyAsInt(params);
+    }
 
-        @Override
-        int receive(Params params) {
-            return flukeIpcClientReceive(params);
-        }
+    int overReceive(Params params) {
+        return overReceive.applyAsInt(params);
+    }
 
-        @Override
-        int send(Params params) {
-            return flukeIpcClientSend(params);
-        }
+    int receive(Params params) {
+        return receive.applyAsInt(params);
+    }
 
-        @Override
-        int sendOverReceive(Params params) {
-            return flukeIpcClientSendOverReceive(params);
-        }
+    int send(Params params) {
+        return send.applyAsInt(params);
+    }
 
-        @Override
-        void begin(Scene scene) {
-            ok(flukeIpcClientConnectSendOverReceive(scene.dest, new Params().send(filled(2, 1)).receive(room(2))));
-        }
+    int sendOverReceive(Params params) {
+        return sendOverReceive.applyAsInt(params);
+    }
 
-        @Override
-        int goOver(Scene scene, Params params) {
-            return flukeIpcClientConnectSendOverReceive(scene.dest, params.send(filled(2, 1)));
-        }
+    int alert() {
+        return alert.getAsInt();
+    }
 
-        @Override
-        Thread other(Scene scene) {
-            return scene.server;
-        }
-    },
-    SERVER {
-        @Override
-        int ackSend(Params params) {
-            return flukeIpcServerAckSend(params);
-        }
-
-        @Override
-        int ackSendOverReceive(Params params) {
-            return flukeIpcServerAckSendOverReceive(params);
-        }
-
-        @Override
-        int alert() {
-            return flukeIpcServerAlert();
-        }
-
-        @Override
-        void disconnect() {
-            flukeIpcServerDisconnect();
-        }
-
-        @Override
-        int overReceive(Params params) {
-            return flukeIpcServerOverReceive(params);
-        }
-
-        @Override
-        int receive(Params params) {
-            return flukeIpcServerReceive(params);
-        }
-
-        @Override
-        int send(Params params) {
-            return flukeIpcServerSend(params);
-        }
-
-        @Override
-        int sendOverReceive(Params params) {
-            return flukeIpcServerSendOverReceive(params);
-        }
-
-        @Override
-        void begin(Scene scene) {
-            ok(flukeIpcSetupWaitReceive(scene.set, new Params().receive(room(2)), null));
-        }
-
-        @Override
-        int goOver(Scene scene, Params params) {
-            ok(flukeIpcSetupWaitReceive(scene.set, new Params().receive(room(2)), null));
-            return flukeIpcServerAckSendOverReceive(params.send(filled(2, 1)));
-        }
-
-        @Override
-        Thread other(Scene scene) {
-            return scene.client;
-        }
-    };
-
-    abstract int ackSend(Params params);
-
-    abstract int ackSendOverReceive(Params params);
-
-    abstract int alert();
-
-    abstract void disconnect();
-
-    abstract int overReceive(Params params);
-
-    abstract int receive(Params params);
-
-    abstract int send(Params params);
-
-    abstract int sendOverReceive(Params params);
+    void disconnect() {
+        disconnect.run();
+    }
 
     /** This side becomes the receiver, the other being over. */
-    abstract void begin(Scene scene);
+    void begin(Scene scene) {
+        Params params = new Params().receive(room(2));
+        ok(this == CLIENT ? flukeIpcClientConnectSendOverReceive(scene.dest, params.send(filled(2, 1)))
+                : flukeIpcSetupWaitReceive(scene.set, params, null));
+    }
 
     /** This side goes over, with the room of params. {@return what that call returns} */
-    abstract int goOver(Scene scene, Params params);
+    int goOver(Scene scene, Params params) {
+        params.send(filled(2, 1));
+        if (this == CLIENT) {
+            return flukeIpcClientConnectSendOverReceive(scene.dest, params);
+        }
+        begin(scene);
+        return flukeIpcServerAckSendOverReceive(params);
+    }
 
     /** {@return the thread at the other end} */
-    abstract Thread other(Scene scene);
+    Thread other(Scene scene) {
+        return this == CLIENT ? scene.server : scene.client;
+    }
 
     interface Body {
         void run(Scene scene, Side side) throws Throwable;
