@@ -335,20 +335,6 @@ int tpy_port_retract(struct tpy_port *port, int16_t code, uint64_t value)
     return found;
 }
 
-int tpy_port_top_priority(struct tpy_port *port)
-{
-    int top = -1;
-    tpy_lock_take(&port->lock);
-    bool busy = tpy_port_collect(port);
-    /* What was collected here is no news to a receiver that is about to sleep. */
-    if (port->queued) tpy_port_hand_over(port, false);
-    if (busy) tpy_port_hand_over(port, true);
-    for (int word = 3; word >= 0 && top < 0; word--)
-        if (port->occupied[word]) top = word * 64 + 63 - __builtin_clzll(port->occupied[word]);
-    tpy_lock_give(&port->lock);
-    return top;
-}
-
 void tpy_port_look_again(struct tpy_port *port)
 {
     tpy_lock_take(&port->lock);

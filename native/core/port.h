@@ -115,7 +115,4 @@ int tpy_port_retract(struct tpy_port *port, int16_t code, uint64_t value);
 /* Every waiting receiver looks at the queue again. */
 void tpy_port_look_again(struct tpy_port *port);
 
-/* The highest priority among what waits, -1 if nothing does. Looks at the posts anew. */
-int tpy_port_top_priority(struct tpy_port *port);
-
 #endif

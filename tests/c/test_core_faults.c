@@ -129,10 +129,10 @@ static void a_death_is_seen(int accepted)
         CHECK_LT(tpy_now() - start, 50 * MS);
         CHECK_EQ(tpy_finish(receipt.exchange, receipt.sequence, 0, &part, 1), -ESRCH);
     } else {
-        while (tpy_port_top_priority(port) < 0) sched_yield();
+        while (!core_queued(port)) sched_yield();
         int64_t start = tpy_now();
         kill_and_reap(client);
-        while (tpy_port_top_priority(port) >= 0) sched_yield();
+        while (core_queued(port)) sched_yield();
         CHECK_LT(tpy_now() - start, 50 * MS);
         CHECK_EQ(tpy_receive(port, NULL, &part, 1, 0, 0, &receipt), -ETIMEDOUT);
     }

@@ -183,7 +183,7 @@ CASE(a_release_ends_also_what_follows_a_withdrawn_continuation)
     client_start(&client, id);
     struct tpy_receipt held = hold_first(&client, port, &first);
     atomic_store(&client.offer, &withdrawn);
-    while (tpy_port_top_priority(port) < 0) sched_yield(); /* until it is queued */
+    while (!core_queued(port)) sched_yield(); /* until it is queued */
     tpy_thread_cancel(atomic_load(&client.record));
     CHECK_EQ(client_result(&client), -ECANCELED);
     tpy_release(held.exchange, held.sequence);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/node.h"
+#include "core/port_record.h"
 
 static const struct tpy_port_ops plain;
 
@@ -25,6 +26,15 @@ struct tpy_port *core_port(uint32_t *id)
     struct tpy_port *port;
     CHECK_OK(tpy_port_create(&plain, NULL, 0, &port, id));
     return port;
+}
+
+bool core_queued(struct tpy_port *port)
+{
+    tpy_lock_take(&port->lock);
+    bool busy = tpy_port_collect(port), queued = port->queued > 0;
+    if (queued || busy) tpy_port_hand_over(port, busy); /* what was collected here is no news to a receiver that is about to sleep */
+    tpy_lock_give(&port->lock);
+    return queued;
 }
 
 void *core_echo(void *port)

@@ -18,6 +18,8 @@
 
 #define MS 1000000ll
 
+/* Whether something waits in the port's queue. Looks at the posts anew. */
+bool core_queued(struct tpy_port *port);
 /* A port without callbacks. */
 struct tpy_port *core_port(uint32_t *id);
 /* Receives and sends back what came, until the port is destroyed. status = bytes received. A thread's body: argument is the port. */
