@@ -69,7 +69,11 @@ static int open_locked(void)
         struct stat opened, named;
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0) return -1;
-        if (lock_file(fd, true) && fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino) return fd;
+        if (!lock_file(fd, true)) { /* no locks here */
+            close(fd);
+            return -1;
+        }
+        if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino) return fd;
         close(fd); /* somebody tidied it away while we waited */
     }
 }

@@ -38,11 +38,15 @@ static int grow(struct tpy_thread *thread, uint32_t index)
 
 static int bind(struct tpy_lane *lane)
 {
-    struct tpy_say say = {.type = TPY_SAY_BIND, .connection = lane->connection->id, .thread = lane->thread->number}, reply;
+    struct tpy_say say = {.type = TPY_SAY_BIND, .connection = lane->connection->id, .thread = lane->thread->number}, reply = {0};
     void *map = NULL;
     int fd, result = tpy_link_request(lane->link, &say, &reply, &fd);
     if (result == 0) result = fd < 0 ? -EPROTO : tpy_memory_map(fd, sizeof(struct tpy_shared), true, NULL, &map);
     if (fd >= 0) close(fd);
+    if (result != 0 && reply.result == 0 && reply.type == TPY_SAY_REPLY) { /* it is there, but not for us */
+        struct tpy_say unbind = {.type = TPY_SAY_UNBIND, .version = TPY_WIRE_VERSION, .exchange = reply.exchange};
+        tpy_link_say(lane->link, &unbind, NULL, 0);
+    }
     lane->shared = map;
     lane->exchange = reply.exchange;
     return result;

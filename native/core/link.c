@@ -49,6 +49,7 @@ struct tpy_link *tpy_link_new(int fd, bool serving)
         link->serving = serving;
         link->since = tpy_now();
         link->reply_fd = -1;
+        pthread_mutex_init(&link->greeting, NULL);
         pthread_mutex_init(&link->requesting, NULL);
         atomic_store(&link->references, 1);
         if (link->pidfd >= 0) return link;
@@ -67,6 +68,7 @@ void tpy_link_release(struct tpy_link *link)
     if (link->reply_fd >= 0) close(link->reply_fd);
     close(link->fd);
     close(link->pidfd);
+    pthread_mutex_destroy(&link->greeting);
     pthread_mutex_destroy(&link->requesting);
     free(link);
 }
@@ -189,11 +191,20 @@ int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say 
     return tpy_link_request_heard(link, say, reply, fd, NULL, NULL);
 }
 
+/* What the server did for a request that was given up meanwhile nobody would ever undo. */
+static void take_back(struct tpy_link *link, const struct tpy_say *say)
+{
+    struct tpy_say undo = {.version = TPY_WIRE_VERSION, .connection = say->connection, .exchange = say->exchange};
+    undo.type = say->tag == TPY_SAY_ATTACH ? TPY_SAY_DETACH : say->tag == TPY_SAY_BIND ? TPY_SAY_UNBIND : 0;
+    if (undo.type) tpy_link_say(link, &undo, NULL, 0);
+}
+
 void tpy_link_replied(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count)
 {
     unsigned kept = 0;
     tpy_lock_take(&link->replying);
-    if (say->request == atomic_load(&link->request) && atomic_load(&link->replied) != say->request) {
+    bool awaited = say->request == atomic_load(&link->request) && atomic_load(&link->replied) != say->request;
+    if (awaited) {
         link->reply = *say;
         if (link->reply_fd >= 0) close(link->reply_fd);
         link->reply_fd = count > 0 ? fds[0] : -1;
@@ -204,4 +215,5 @@ void tpy_link_replied(struct tpy_link *link, const struct tpy_say *say, const in
     }
     tpy_lock_give(&link->replying);
     for (unsigned i = kept; i < count; i++) close(fds[i]);
+    if (!awaited && say->result == 0) take_back(link, say);
 }

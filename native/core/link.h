@@ -30,7 +30,7 @@ enum tpy_say_type {
     TPY_SAY_GONE,      /* server: the port was destroyed; with flags: the connection takes no fresh offers any more */
     TPY_SAY_DELIVER,   /* server: an event for the client's process */
     TPY_SAY_NOTIFY,    /* client: for the face, about an exchange */
-    TPY_SAY_REPLY      /* server: to HELLO, ATTACH, BIND, BULK */
+    TPY_SAY_REPLY      /* server: to HELLO, ATTACH, BIND, BULK; which of them stands in tag */
 };
 
 #define TPY_SAY_PAYLOAD 64
@@ -69,6 +69,7 @@ struct tpy_link {
 
     /* client side */
     const struct tpy_node_page *page;
+    pthread_mutex_t greeting; /* one HELLO; taken before requesting */
     pthread_mutex_t requesting;
     _Atomic uint32_t request, replied; /* replied: futex */
     struct tpy_lock replying; /* the watcher takes a reply, or its request gives up: one of them */
@@ -81,7 +82,8 @@ struct tpy_link {
     /* server side */
     struct tpy_client *clients; /* attached connections; watcher only */
     uint32_t next_client;
-    uint32_t exchange_count;
+    uint32_t exchange_count, stream_count;
+    _Atomic uint32_t descriptors; /* that came with offers and wait to be taken */
 };
 
 struct tpy_link *tpy_link_new(int fd, bool serving); /* NULL: no memory, or the peer cannot be identified; fd is closed then */

@@ -22,7 +22,6 @@
 #define LINKS_PER_USER 1024
 #define CONNECT_SECONDS 5
 
-static pthread_mutex_t greeting = PTHREAD_MUTEX_INITIALIZER; /* one HELLO at a time; taken without the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* set-up and the list of links */
 static bool watching, listening;
 static int listen_fd = -1, page_fd = -1, spare_fd = -1;
@@ -112,6 +111,7 @@ static bool admit(const struct tpy_link *newcomer, struct tpy_link **victim)
 static struct tpy_link *welcome(void)
 {
     struct tpy_link *victim = NULL;
+    if (spare_fd < 0) spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd >= 0) {
         /* Out of descriptors: take the caller off the queue and tell him so by closing. */
@@ -140,7 +140,6 @@ static void in_child(void)
 {
     int *ours[] = {&listen_fd, &page_fd, &spare_fd};
     pthread_mutex_init(&lock, NULL);
-    pthread_mutex_init(&greeting, NULL);
     for (struct tpy_link *link = links; link; link = link->next) {
         close(link->fd);
         close(link->pidfd);
@@ -190,6 +189,8 @@ static int make_page(void)
     page->pid = (uint32_t)getpid();
     /* From here on only this mapping writes. */
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+        munmap(page, size);
+        page = NULL;
         close(fd);
         return -ENOTSUP;
     }
@@ -312,9 +313,9 @@ int tpy_node_link(pid_t pid, struct tpy_link **found)
     pthread_mutex_unlock(&lock);
     if (made) tpy_link_release(made);
     if (result != 0) return result;
-    pthread_mutex_lock(&greeting);
-    if (!link->greeted) result = greet(link);
-    pthread_mutex_unlock(&greeting);
+    pthread_mutex_lock(&link->greeting); /* without the lock: a silent server keeps us for seconds */
+    if (!link->greeted) result = atomic_load(&link->dropped) ? -ESRCH : greet(link);
+    pthread_mutex_unlock(&link->greeting);
     if (result != 0) {
         tpy_node_drop(link);
         tpy_link_release(link);
@@ -332,6 +333,20 @@ struct tpy_link *tpy_node_client_link(pid_t pid, uint64_t number)
     if (link) tpy_link_retain(link);
     pthread_mutex_unlock(&lock);
     return link;
+}
+
+struct tpy_node_use tpy_node_use_of(uid_t uid)
+{
+    struct tpy_node_use use = {0};
+    pthread_mutex_lock(&lock);
+    for (struct tpy_link *link = links; link; link = link->next)
+        if (link->serving && link->who.uid == uid) {
+            use.exchanges += link->exchange_count;
+            use.streams += link->stream_count;
+            use.descriptors += atomic_load(&link->descriptors);
+        }
+    pthread_mutex_unlock(&lock);
+    return use;
 }
 
 void tpy_node_drop(struct tpy_link *link)

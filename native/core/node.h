@@ -26,6 +26,12 @@ int tpy_node_link(pid_t pid, struct tpy_link **link);
 /* The link on which process `pid` is our client, with a reference, or NULL. number: just that one (tpy_identity.link), or 0. */
 struct tpy_link *tpy_node_client_link(pid_t pid, uint64_t number);
 
+/* What the clients of a user take of us now, all together; on the watcher. */
+struct tpy_node_use {
+    uint32_t exchanges, streams, descriptors;
+};
+struct tpy_node_use tpy_node_use_of(uid_t uid);
+
 /* Ends a link that misbehaves; from any thread. */
 void tpy_node_drop(struct tpy_link *link);
 

@@ -225,7 +225,8 @@ static void close_ports(void)
                     *at = client->next;
                     break;
                 }
-            tpy_link_say(link, &gone, NULL, 0);
+            /* One that does not read cannot be told; that its link ends it learns in any case. */
+            if (tpy_link_say(link, &gone, NULL, 0) == -EAGAIN) tpy_node_drop(link);
             tpy_server_end_client(client, ESRCH);
         }
         tpy_port_put(port);

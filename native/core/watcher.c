@@ -40,7 +40,11 @@ int tpy_watcher_listen(int fd) { return watch(fd, &listen_mark); }
 int tpy_watcher_add(struct tpy_link *link)
 {
     int result = watch(link->fd, link);
-    if (result == 0) result = watch(link->pidfd, (void *)((uintptr_t)link | 1));
+    /* Half watched, it may be in the watcher's hands already: let it end there, as any other. */
+    if (result == 0 && watch(link->pidfd, (void *)((uintptr_t)link | 1)) != 0) {
+        atomic_store(&link->dropped, true);
+        shutdown(link->fd, SHUT_RDWR);
+    }
     return result;
 }
 
