@@ -121,6 +121,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
     struct poll poll = {.lane = lane, .streaming = lane->streaming};
     bool stamped = false, rung = false;
     int result = 0;
+    unsigned turns = 0;
     lane->server_slept = server_slept;
     if (TPY_LIKELY(!lane->streaming && !server_slept && lane->server_cpu != tpy_cpu())) {
         tpy_spin_let_be(&lane->spin);
@@ -135,6 +136,11 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         poll.events = tpy_thread_events(thread);
         poll.seen = atomic_load_explicit(&shared->answer.answer, memory_order_acquire);
         if (tpy_lane_is_done(lane, poll.seen)) return 0;
+        /* A server that changes its words without end keeps us from sleeping, not from our deadline. */
+        if (TPY_UNLIKELY(++turns % 64 == 0) && wait.deadline != TPY_NEVER && tpy_now() >= wait.deadline) {
+            if (tpy_strike(lane, offer, &wait, ETIMEDOUT, &result)) return result;
+            continue;
+        }
         uint32_t over = atomic_load_explicit(&lane->over, memory_order_acquire);
         if (TPY_UNLIKELY(over)) {
             offer->reached = tpy_strike_stage(lane, offer);

@@ -12,6 +12,8 @@
 #include "core/scan.h"
 #include "core/stream.h"
 
+#define LOOKS_MOST 4096u /* more than exchanges can be queued */
+
 static void give_up_offer(struct tpy_port *port, struct tpy_exchange *exchange, int error)
 {
     bool wake = false;
@@ -98,6 +100,10 @@ static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size
     ssize_t got = tpy_exchange_copy_in(exchange, 0, parts, count);
     bool wake = false;
     int result = 1;
+    if (got == -ESTALE) { /* somebody ended it meanwhile */
+        tpy_lock_give(&exchange->lock);
+        return receipt->flags & TPY_OFFER_CONTINUE ? 1 : 0;
+    }
     if (got >= 0 && tpy_exchange_wanted(exchange)) receipt->received = exchange->received = beyond;
     else if (got == -TPY_ESRVRFAULT) {
         /* Not accepted after all: the handle that its holder has is good again. */
@@ -157,7 +163,6 @@ static inline bool own_news(void *argument)
 static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
 {
     int result;
-    port->users++;
     struct tpy_watch watch = {.thread = thread};
     if (TPY_UNLIKELY(filter && filter->while_alive)) tpy_connection_watch(filter->while_alive, &watch);
     if (!port->scanner) {
@@ -213,16 +218,15 @@ void tpy_port_unexpect(struct tpy_port *port)
     if (port->waits) atomic_store_explicit(port->waits, TPY_WAITS_NOBODY, memory_order_release);
 }
 
-/* Gives the lock and the uses taken by `waits`. A signal that the face does not heed is no end of its waiting. */
-static int done(struct tpy_port *port, unsigned waits, int result)
+/* Gives the lock, and the use of the port if we took one. A signal that the face does not heed is no end of its waiting. */
+static int done(struct tpy_port *port, bool used, int result)
 {
     if (TPY_LIKELY(result != -EINTR)) tpy_port_unexpect(port);
     leave(port);
     bool last = false;
-    if (waits > 0) {
-        port->users -= waits;
-        last = port->users == 0;
-        if (last) port->users = 1; /* for the put below, which does the rest */
+    if (used) {
+        last = port->users == 1; /* then for the put below, which does the rest */
+        port->users -= !last;
     }
     tpy_lock_give(&port->lock);
     if (last) tpy_port_put(port);
@@ -277,7 +281,8 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
 {
     struct tpy_thread *thread = tpy_thread_get();
     if (TPY_UNLIKELY(!thread)) return -ENOMEM;
-    unsigned waits = 0;
+    bool used = false; /* the port, while we have not got its lock */
+    unsigned turns = 0, waits = 0;
     int waited = 0;
     uint64_t size = 0;
     struct iovec own[TPY_PARTS_OWN];
@@ -287,41 +292,43 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     tpy_lock_take(&port->lock);
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
-        if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, waits, -ESRCH);
+        /* Clients that post without end what comes to nothing keep us from sleeping, not from our deadline. */
+        if (TPY_UNLIKELY(++turns % LOOKS_MOST == 0) && tpy_now() >= deadline) return done(port, used, -ETIMEDOUT);
+        if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, used, -ESRCH);
         if (TPY_LIKELY(!port->queued && !bad)) {
             uint64_t post;
             struct tpy_entry *entry = only_news(port, &post);
-            if (entry && accept_at_once(port, filter, entry, post, parts, count, size, receipt)) return done(port, waits, 0);
+            if (entry && accept_at_once(port, filter, entry, post, parts, count, size, receipt)) return done(port, used, 0);
         }
         bool busy = tpy_port_collect(port);
-        if (TPY_UNLIKELY(filter && filter->only && !still_there(port, filter))) return done(port, waits, -ESRCH);
+        if (TPY_UNLIKELY(filter && filter->only && !still_there(port, filter))) return done(port, used, -ESRCH);
         struct tpy_item *item = port->queued ? tpy_port_best(port, filter) : NULL;
         if (item && item->oneway) {
-            if (bad || size < refuse_oneway_below) return done(port, waits, -EFAULT);
+            if (bad || size < refuse_oneway_below) return done(port, used, -EFAULT);
             accept_pulse(port, (struct tpy_pulse *)item, receipt);
-            return done(port, waits, 0);
+            return done(port, used, 0);
         }
         if (item) {
-            if (bad) return done(port, waits, -EFAULT);
+            if (bad) return done(port, used, -EFAULT);
             struct tpy_exchange *exchange = tpy_item_exchange(item);
             uint64_t beyond = size < exchange->send_length ? size : exchange->send_length;
             int result = accept_offer(port, filter, exchange, parts, count, size, receipt);
             if (result == 0) continue;
-            if (result < 0) return done(port, waits, result);
-            if (TPY_LIKELY(beyond <= receipt->received)) return done(port, waits, 0);
-            port->users++, waits++; /* while we have not got the lock */
+            if (result < 0) return done(port, used, result);
+            if (TPY_LIKELY(beyond <= receipt->received)) return done(port, used, 0);
+            if (!used) port->users++, used = true;
             leave(port);
             tpy_lock_give(&port->lock);
             result = receive_beyond(port, parts, count, receipt, beyond);
             tpy_lock_take(&port->lock);
             if (result == 0) continue;
-            return done(port, waits, result < 0 ? result : 0);
+            return done(port, used, result < 0 ? result : 0);
         }
-        if (TPY_UNLIKELY(filter && filter->while_alive) && tpy_connection_alive(filter->while_alive) != 0) return done(port, waits, -EHOSTDOWN);
-        if (TPY_UNLIKELY(waited < 0)) return done(port, waits, waited);
+        if (TPY_UNLIKELY(filter && filter->while_alive) && tpy_connection_alive(filter->while_alive) != 0) return done(port, used, -EHOSTDOWN);
+        if (TPY_UNLIKELY(waited < 0)) return done(port, used, waited);
         if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed)) && tpy_thread_uncancel(thread))
-            return done(port, waits, -ECANCELED);
-        if (deadline <= 0) return done(port, waits, -ETIMEDOUT);
+            return done(port, used, -ECANCELED);
+        if (deadline <= 0 || TPY_UNLIKELY(waits % 64 == 63 && tpy_now() >= deadline)) return done(port, used, -ETIMEDOUT);
         /* Something queued that is not for us: whoever takes it must be awake. */
         if (TPY_UNLIKELY(port->queued > 0)) tpy_port_hand_over(port, false);
         if (busy) {
@@ -330,6 +337,7 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
             tpy_lock_take(&port->lock);
             continue;
         }
+        if (!used) port->users++, used = true;
         waited = wait_turn(port, thread, filter, events, deadline);
         waits++;
     }
