@@ -87,6 +87,7 @@ int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
         exchange->item = (struct tpy_item){0};
         exchange->fds_given = exchange->held = exchange->pushed = exchange->unblock_requested = false;
         atomic_store(&exchange->ending, false);
+        atomic_store(&exchange->visited, 0);
         atomic_store(&exchange->state, TPY_IDLE);
         *found = exchange;
         break;
@@ -101,7 +102,8 @@ void tpy_exchange_free(struct tpy_exchange *exchange)
     tpy_exchange_drop_extras(exchange);
     /* In place: a scanner may be polling these words right now. */
     zero_pages(exchange->shared, sizeof *exchange->shared);
-    if (exchange->bulk) munmap(exchange->bulk, sizeof *exchange->bulk);
+    bool streamed = exchange->bulk != NULL;
+    if (streamed) munmap(exchange->bulk, sizeof *exchange->bulk);
     exchange->bulk = NULL;
     exchange->port = NULL;
     exchange->client = NULL;
@@ -111,16 +113,23 @@ void tpy_exchange_free(struct tpy_exchange *exchange)
     tpy_lock_give(&exchange->lock);
     if (link) {
         link->exchange_count--;
+        link->stream_count -= streamed;
         tpy_link_release(link);
     }
 }
 
-void tpy_exchange_drop_extras(struct tpy_exchange *exchange)
+void tpy_exchange_close_fds(struct tpy_exchange *exchange, uint32_t from)
 {
-    for (uint32_t i = 0; i < exchange->fd_count; i++) close(exchange->fds[i]);
+    for (uint32_t i = from; i < exchange->fd_count; i++) close(exchange->fds[i]);
     free(exchange->fds);
+    if (exchange->fd_count) atomic_fetch_sub(&exchange->link->descriptors, exchange->fd_count);
     exchange->fds = NULL;
     exchange->fd_count = 0;
+}
+
+void tpy_exchange_drop_extras(struct tpy_exchange *exchange)
+{
+    tpy_exchange_close_fds(exchange, 0);
     if (exchange->spill_fd >= 0) close(exchange->spill_fd);
     exchange->spill_fd = -1;
 }
@@ -223,7 +232,7 @@ ssize_t tpy_pull(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset
     if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
     ssize_t result = unreadable ? -TPY_ESRVRFAULT : tpy_exchange_copy_in(exchange, offset, parts, count);
     /* What was copied is the message only if the client had not gone on meanwhile. */
-    if (!tpy_exchange_wanted(exchange)) result = -ESRCH;
+    if (result == -ESTALE || !tpy_exchange_wanted(exchange)) result = -ESRCH;
     tpy_lock_give(&exchange->lock);
     return result;
 }
@@ -235,7 +244,7 @@ ssize_t tpy_push(struct tpy_exchange *exchange, uint32_t serial, uint64_t offset
     if (!tpy_exchange_enter(exchange, serial, false)) return -ESRCH;
     ssize_t result = !tpy_exchange_wanted(exchange) ? -ESRCH : unreadable ? -TPY_ESRVRFAULT : tpy_exchange_copy_out(exchange, offset, parts, count);
     tpy_lock_give(&exchange->lock);
-    return result;
+    return result == -ESTALE ? -ESRCH : result;
 }
 
 int tpy_confirm(struct tpy_exchange *exchange, uint32_t serial)
@@ -311,6 +320,10 @@ static int end(struct tpy_exchange *exchange, uint32_t serial, int64_t status, c
             if (tpy_iov_gather(parts, count, 0, exchange->shared->answer.data + tpy_data_at(length), length, &fault) < length) result = -TPY_ESRVRFAULT;
         } else {
             ssize_t moved = tpy_stream_push(exchange, 0, parts, count, length);
+            if (moved == -ESTALE) { /* no longer ours to end */
+                tpy_lock_give(&exchange->lock);
+                return -ESRCH;
+            }
             if (moved < 0) result = (int)moved;
         }
     }
@@ -422,10 +435,7 @@ int tpy_take_fds(struct tpy_exchange *exchange, uint32_t serial, int *fds, uint3
     }
     uint32_t taken = exchange->fd_count < room ? exchange->fd_count : room;
     if (taken) memcpy(fds, exchange->fds, taken * sizeof *fds);
-    for (uint32_t i = taken; i < exchange->fd_count; i++) close(exchange->fds[i]);
-    free(exchange->fds);
-    exchange->fds = NULL;
-    exchange->fd_count = 0;
+    tpy_exchange_close_fds(exchange, taken);
     tpy_lock_give(&exchange->lock);
     return (int)taken;
 }

@@ -35,6 +35,7 @@ struct tpy_exchange {
     _Alignas(64) struct tpy_lock lock;
     _Atomic uint8_t state;
     _Atomic bool ending;  /* its client goes: transfers end */
+    _Atomic uint32_t visited; /* futex, private: the watcher wants in, or is in: a transfer waits outside */
     uint8_t kind, priority, flags, cpu;
     bool held;            /* the queued offer is the continuation of a turn */
     bool unblock_requested;
@@ -87,6 +88,7 @@ bool tpy_exchange_wanted(struct tpy_exchange *exchange);
 /* The copies behind receive, pull and push; with the lock. */
 ssize_t tpy_exchange_copy_in(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count);
 ssize_t tpy_exchange_copy_out(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count);
+void tpy_exchange_close_fds(struct tpy_exchange *exchange, uint32_t from); /* those beyond the first `from`, and forgets all */
 void tpy_exchange_drop_extras(struct tpy_exchange *exchange); /* fds and spill of the sequence that ended */
 
 /* Finds a free record, backs it with a new memory object (*fd) and enters it as IDLE. -EAGAIN none left. */

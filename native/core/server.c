@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/errors.h"
@@ -15,11 +17,18 @@
 
 #define CLIENTS_PER_LINK 1024u
 #define EXCHANGES_PER_LINK 1024u
+
+/* For another user, with all his links: what he takes is taken from others. Our own user and root can end us anyway. */
+#define EXCHANGES_PER_STRANGER 1024u
+#define DESCRIPTORS_PER_STRANGER(limit) ((limit) / 4 > TPY_SAY_FDS_MAX ? (limit) / 4 : TPY_SAY_FDS_MAX)
+#define MEMORY_PER_STRANGER(all) ((all) / 8)
+
 static void reply(struct tpy_link *link, struct tpy_say *answer, const struct tpy_say *to, int result, const int *fd)
 {
     answer->type = TPY_SAY_REPLY;
     answer->version = TPY_WIRE_VERSION;
     answer->request = to->request;
+    answer->tag = to->type;
     answer->result = result;
     /* A client that does not read its replies has no right to more. */
     if (tpy_link_say(link, answer, fd, fd ? 1 : 0) != 0) tpy_node_drop(link);
@@ -32,6 +41,21 @@ static void hello(struct tpy_link *link, const struct tpy_say *say)
     link->greeted = true;
     int result = say->port == sizeof(struct tpy_shared) ? 0 : -EPROTO;
     reply(link, &answer, say, result, result == 0 ? &fd : NULL);
+}
+
+static bool stranger(const struct tpy_link *link) { return link->who.uid != geteuid() && link->who.uid != 0; }
+
+/* Would this much more be too much for its user? */
+static bool greedy(const struct tpy_link *link, struct tpy_node_use more)
+{
+    if (!stranger(link)) return false;
+    struct tpy_node_use use = tpy_node_use_of(link->who.uid);
+    struct rlimit files;
+    uint64_t limit = getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 1024;
+    uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t memory = (uint64_t)(use.exchanges + more.exchanges) * sizeof(struct tpy_shared) + (uint64_t)(use.streams + more.streams) * sizeof(struct tpy_bulk);
+    return (more.exchanges && use.exchanges >= EXCHANGES_PER_STRANGER) || (more.descriptors && use.descriptors + more.descriptors > DESCRIPTORS_PER_STRANGER(limit)) ||
+           memory > MEMORY_PER_STRANGER(all);
 }
 
 static struct tpy_client *find_client(struct tpy_link *link, uint32_t id)
@@ -91,6 +115,7 @@ static void bind(struct tpy_link *link, const struct tpy_say *say)
     struct tpy_exchange *exchange;
     struct tpy_client *client = find_client(link, say->connection);
     int fd = -1, result = !client ? -EBADF : atomic_load(&client->refused) ? -ESRCH : link->exchange_count >= EXCHANGES_PER_LINK ? -EAGAIN : 0;
+    if (result == 0 && greedy(link, (struct tpy_node_use){.exchanges = 1})) result = -EAGAIN;
     if (result == 0) result = tpy_exchange_allocate(&exchange, &fd);
     if (result == 0) {
         tpy_link_retain(link);
@@ -130,20 +155,40 @@ static void unbind(struct tpy_link *link, const struct tpy_say *say)
     tpy_server_take_exchange(exchange, 0);
 }
 
+/* The watcher waits for no transfer: one that has the record's lock stays outside while the record is visited. */
+static void visit(struct tpy_exchange *exchange)
+{
+    atomic_store(&exchange->visited, 1);
+    tpy_lock_take(&exchange->lock);
+}
+
+static void leave(struct tpy_exchange *exchange)
+{
+    atomic_store(&exchange->visited, 0);
+    tpy_futex_wake_private((void *)&exchange->visited, INT32_MAX);
+}
+
 static void bulk(struct tpy_link *link, const struct tpy_say *say)
 {
     struct tpy_say answer = {0};
     struct tpy_exchange *exchange = own(link, say->exchange);
     void *map = NULL;
-    int fd = -1, result = !exchange ? -ESRCH : exchange->bulk ? -EINVAL : 0;
+    int fd = -1, result = !exchange ? -ESRCH : !exchange->bulk && greedy(link, (struct tpy_node_use){.streams = 1}) ? -ENOMEM : 0;
     if (result == 0) {
         fd = tpy_memory_create("tetrapylon-stream", sizeof(struct tpy_bulk));
         result = fd < 0 ? fd : tpy_memory_map(fd, sizeof(struct tpy_bulk), true, NULL, &map);
     }
     if (result == 0) {
-        tpy_lock_take(&exchange->lock);
-        exchange->bulk = map;
+        visit(exchange);
+        /* A client that could not map the one before asks again; one in the middle of an offer does not. */
+        bool again = exchange->bulk != NULL;
+        if (again && atomic_load(&exchange->state) == TPY_ACCEPTED) result = -EINVAL;
+        void *old = result == 0 ? exchange->bulk : map;
+        if (result == 0) exchange->bulk = map;
         tpy_lock_give(&exchange->lock);
+        leave(exchange);
+        if (old) munmap(old, sizeof(struct tpy_bulk));
+        if (result == 0 && !again) link->stream_count++;
     }
     reply(link, &answer, say, result, result == 0 ? &fd : NULL);
     if (fd >= 0) close(fd);
@@ -175,13 +220,14 @@ static void unblock(struct tpy_link *link, const struct tpy_say *say)
 {
     struct tpy_exchange *exchange = own(link, say->exchange);
     if (!exchange) return;
-    tpy_lock_take(&exchange->lock);
+    visit(exchange);
     bool asked = atomic_load(&exchange->state) == TPY_ACCEPTED && exchange->sequence == say->sequence && !exchange->unblock_requested;
     uint32_t serial = atomic_load(&exchange->serial);
     if (asked) exchange->unblock_requested = true;
     tpy_lock_give(&exchange->lock);
     struct tpy_client *client = exchange->client;
     if (asked && client->port->ops->unblock) client->port->ops->unblock(client->port->face, exchange, serial, client->face);
+    leave(exchange);
 }
 
 static void notify(struct tpy_link *link, const struct tpy_say *say)
@@ -195,15 +241,21 @@ static void notify(struct tpy_link *link, const struct tpy_say *say)
 static void stash(struct tpy_link *link, const struct tpy_say *say, int *fds, unsigned *count)
 {
     struct tpy_exchange *exchange = own(link, say->exchange);
+    if (exchange && greedy(link, (struct tpy_node_use){.descriptors = *count})) {
+        tpy_node_drop(link);
+        return;
+    }
     int *kept = exchange && *count > 0 ? malloc(*count * sizeof *kept) : NULL;
     if (!kept) return;
     memcpy(kept, fds, *count * sizeof *kept);
-    tpy_lock_take(&exchange->lock);
-    tpy_exchange_drop_extras(exchange);
+    visit(exchange);
+    tpy_exchange_close_fds(exchange, 0);
     exchange->fds = kept;
     exchange->fd_count = *count;
+    atomic_fetch_add(&link->descriptors, *count);
     atomic_store(&exchange->fd_sequence, say->sequence);
     tpy_lock_give(&exchange->lock);
+    leave(exchange);
     tpy_futex_wake_private((void *)&exchange->fd_sequence, INT32_MAX);
     *count = 0;
 }

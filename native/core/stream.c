@@ -15,6 +15,10 @@
 
 #define PULL_PATIENCE 1000000000ll /* ns without progress of a client whose memory we may not read ourselves */
 #define PUSH_PATIENCE 200000ll     /* ns without progress before a push spills */
+/* Whatever the progress: who is slower than this on the whole counts as one who makes none. */
+#define PULL_LEAST 1048576 /* bytes a second, after the first */
+#define PUSH_LEAST 67108864
+#define CLIENT_PARTS 65536u /* entries of its list that are looked at in its memory */
 #define BOUNCE 16384u
 
 static bool client_sleeps(struct tpy_exchange *exchange)
@@ -39,6 +43,21 @@ static void breathe(struct tpy_exchange *exchange, unsigned round)
     else tpy_relax();
 }
 
+/* Lets the watcher in, which waits for nobody. False: meanwhile the offer ended. */
+static bool let_in(struct tpy_exchange *exchange, uint32_t serial)
+{
+    tpy_lock_give(&exchange->lock);
+    while (atomic_load(&exchange->visited)) tpy_futex_wait_private((void *)&exchange->visited, 1, tpy_now() + 1000000);
+    tpy_lock_take(&exchange->lock);
+    return atomic_load(&exchange->serial) == serial && atomic_load(&exchange->state) == TPY_ACCEPTED;
+}
+
+/* How long a transfer may take. */
+static int64_t within(int64_t patience, uint64_t size, uint64_t least)
+{
+    return patience + (int64_t)(size / least * 1000000000 + size % least * 1000000000 / least);
+}
+
 void tpy_stream_reset(struct tpy_exchange *exchange)
 {
     struct tpy_server_line *line = &exchange->shared->server;
@@ -58,6 +77,8 @@ static ssize_t read_client(struct tpy_exchange *exchange, uint64_t offset, void 
     pid_t pid = exchange->link->who.pid;
     uint64_t at = exchange->shared->client.iov, count = exchange->shared->client.iov_count;
     size_t done = 0;
+    /* Whose page it is may keep us waiting for it as long as he likes: our own user could stop us in other ways too. */
+    if (exchange->link->who.uid != geteuid() || count > CLIENT_PARTS) return -EPERM;
     for (uint64_t first = 0; first < count && done < length; first += 64) {
         size_t here = count - first < 64 ? (size_t)(count - first) : 64;
         struct iovec local = {list, here * sizeof *list}, remote = {(void *)(uintptr_t)(at + first * sizeof *list), here * sizeof *list};
@@ -100,10 +121,17 @@ static ssize_t pull_directly(struct tpy_exchange *exchange, uint64_t offset, con
 ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done, uint64_t size)
 {
     struct tpy_shared *shared = exchange->shared;
-    if (!exchange->bulk || !exchange->streaming) return pull_directly(exchange, offset, parts, count, done, size);
-    int64_t progress = 0;
+    if (!exchange->bulk || !exchange->streaming) return -EFAULT; /* it says that there is more than here, and has not sent it */
+    int64_t progress = 0, begun = 0, limit = within(PULL_PATIENCE, size - done, PULL_LEAST);
+    uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed);
     bool direct_allowed = true;
-    for (unsigned round = 0; done < size; round++) {
+    for (unsigned round = 0, looks = 0; done < size; round++) {
+        if (TPY_UNLIKELY(atomic_load_explicit(&exchange->visited, memory_order_relaxed)) && !let_in(exchange, serial)) return -ESTALE;
+        if (looks++ % 64 == 63) { /* counted through, however small the steps */
+            int64_t now = tpy_now();
+            if (begun == 0) begun = now;
+            else if (now - begun > limit) return -EFAULT;
+        }
         uint64_t position = offset + done;
         uint64_t filled = atomic_load_explicit(&shared->client.filled, memory_order_acquire);
         uint32_t seek = atomic_load_explicit(&shared->server.seek, memory_order_relaxed);
@@ -180,10 +208,18 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
     struct tpy_shared *shared = exchange->shared;
     uint64_t ring_size, done = 0;
     unsigned char *ring = ring_of(exchange, &ring_size);
-    int64_t progress = 0;
+    int64_t progress = 0, begun = 0, limit = within(PUSH_PATIENCE, size, PUSH_LEAST);
+    bool slow = false;
+    uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed);
     if (!exchange->streaming) tpy_stream_reset(exchange);
     exchange->pushed = true;
-    for (unsigned round = 0; done < size; round++) {
+    for (unsigned round = 0, looks = 0; done < size; round++) {
+        if (TPY_UNLIKELY(atomic_load_explicit(&exchange->visited, memory_order_relaxed)) && !let_in(exchange, serial)) return -ESTALE;
+        if (looks++ % 64 == 63) {
+            int64_t now = tpy_now();
+            if (begun == 0) begun = now;
+            slow = now - begun > limit;
+        }
         if (exchange->spill_fd >= 0) {
             int result = spill(exchange, offset + done, parts, count, done, size);
             return result < 0 ? result : (ssize_t)size;
@@ -208,10 +244,10 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
             continue;
         }
         if (client_sleeps(exchange)) tpy_stream_nudge(exchange);
-        if (round % 64 == 63) {
+        if (slow || round % 64 == 63) {
             int64_t now = tpy_now();
             if (progress == 0) progress = now;
-            else if (now - progress > PUSH_PATIENCE) {
+            if (slow || now - progress > PUSH_PATIENCE) {
                 int result = spill(exchange, offset + done, parts, count, done, size);
                 return result < 0 ? result : (ssize_t)size;
             }
