@@ -214,6 +214,7 @@ static void send_with_little_memory(void *argument)
     CHECK_EQ(MsgSend_r(coid, out, LARGE, in, LARGE), -ENOMEM); /* the stream is made at the first large message */
     call(coid, 100);
     limit_memory(false);
+    call(coid, LARGE);
     CHECK_EQ(ConnectDetach(coid), 0);
     coid = CHECK_SYS(ConnectAttach(0, guests->server, guests->chid, _NTO_SIDE_CHANNEL, 0));
     call(coid, LARGE);
