@@ -95,10 +95,11 @@ int tpy_name_bind(const char *space, const char *name, uint32_t port, uint64_t d
     else if (!held) result = -ENOMEM;
     else if ((held->fd = claim(path)) < 0) result = held->fd;
     if (result == 0) {
-        held->entry = (struct tpy_name_entry){.pid = getpid(), .port = port, .detail = detail};
+        const struct tpy_name_entry entry = {.pid = getpid(), .port = port, .detail = detail};
+        held->entry = entry;
         strcpy(held->path, path);
         /* Whole at once, so a reader sees the old entry, whose owner is not the holder, or this one. */
-        if (pwrite(held->fd, &held->entry, sizeof held->entry, 0) != (ssize_t)sizeof held->entry) {
+        if (pwrite(held->fd, &entry, sizeof entry, 0) != (ssize_t)sizeof entry) {
             result = -EIO;
             close(held->fd);
         } else {
