@@ -64,12 +64,14 @@ static inline void tpy_receipt_fill(struct tpy_receipt *receipt, struct tpy_exch
 /* Does the filter take a new offer of this exchange on the short way? With the exchange's lock. */
 static inline bool tpy_filter_takes_at_once(const struct tpy_filter *filter, const struct tpy_exchange *exchange, uint8_t state, uint8_t flags, uint8_t kind)
 {
+    flags &= (uint8_t)~TPY_OFFER_CONFIRM; /* that comes later */
     if (TPY_LIKELY(!filter)) return flags == 0 && state == TPY_IDLE;
-    if (filter->pid | (pid_t)(filter->thread | filter->kinds) || filter->while_alive) return false;
+    if (filter->kinds) return false;
     if (filter->only)
-        return flags == TPY_OFFER_CONTINUE && state == TPY_HELD && filter->only == exchange &&
+        return !filter->pid && !filter->thread && flags == TPY_OFFER_CONTINUE && state == TPY_HELD && filter->only == exchange &&
                filter->held == atomic_load_explicit(&exchange->serial, memory_order_relaxed);
     return flags == 0 && state == TPY_IDLE && !atomic_load_explicit(&exchange->client->refused, memory_order_relaxed) &&
+           (!filter->pid || filter->pid == exchange->link->who.pid) && (!filter->thread || filter->thread == exchange->thread) &&
            (!filter->admit || filter->admit(filter->argument, exchange->client->face, kind));
 }
 
@@ -106,7 +108,7 @@ static inline int tpy_accept_plain(struct tpy_exchange *exchange, const struct t
         tpy_receipt_fill(receipt, exchange, serial);
         tpy_inspect_accepted(exchange);
     }
-    atomic_store_explicit(&exchange->state, accepted ? TPY_ACCEPTED : flags ? TPY_HELD : TPY_IDLE, memory_order_relaxed);
+    atomic_store_explicit(&exchange->state, accepted ? TPY_ACCEPTED : flags & TPY_OFFER_CONTINUE ? TPY_HELD : TPY_IDLE, memory_order_relaxed);
     return accepted;
 }
 

@@ -8,6 +8,7 @@
 #ifndef TPY_CORE_PORT_H
 #define TPY_CORE_PORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "core/connection.h"
@@ -106,6 +107,8 @@ int tpy_receive_held(const struct tpy_filter *filter, const struct iovec *parts,
  * receive again, or tpy_port_unexpect. */
 void tpy_port_expect(struct tpy_port *port, const struct tpy_filter *filter);
 void tpy_port_unexpect(struct tpy_port *port);
+/* The word that these two write, for a face that says many times that it takes anybody's: store TPY_WAITS_ANYBODY with release order. */
+_Atomic uint64_t *tpy_port_waits(struct tpy_port *port);
 
 /* Puts a one-way message into our own port's queue: first = at the head of its priority. -ENOMEM limits. key lets tpy_port_retract find it. */
 int tpy_port_inject(struct tpy_port *port, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag, int first);

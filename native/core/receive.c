@@ -121,11 +121,33 @@ static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size
     return result;
 }
 
-static inline int scan_wait(struct tpy_scan *scan, int64_t deadline)
+/* Who waits only while a server lives hears of its end where it sleeps; the polling before is short. */
+struct watching {
+    struct tpy_connection *connection; /* NULL: none */
+    struct tpy_watch watch;
+};
+
+static inline void watch(struct watching *watching, struct tpy_thread *thread, const struct tpy_filter *filter)
 {
+    watching->connection = filter ? filter->while_alive : NULL;
+    watching->watch.thread = thread;
+    if (TPY_UNLIKELY(watching->connection != NULL)) tpy_connection_watch(watching->connection, &watching->watch);
+}
+
+static inline void unwatch(struct watching *watching)
+{
+    if (TPY_UNLIKELY(watching->connection != NULL)) tpy_connection_unwatch(watching->connection, &watching->watch);
+}
+
+static inline int scan_wait(struct tpy_scan *scan, const struct tpy_filter *filter, int64_t deadline)
+{
+    struct watching watching;
     int64_t since;
     if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, scan->port->last_cpu, tpy_scan_news, scan, &since))) return 0;
-    return tpy_scan_sleep(scan, deadline, since);
+    watch(&watching, scan->thread, filter);
+    int result = tpy_scan_sleep(scan, deadline, since);
+    unwatch(&watching);
+    return result;
 }
 
 /* With the lock, when a receiver goes: those who stay must not sleep through what they could take. */
@@ -163,15 +185,13 @@ static inline bool own_news(void *argument)
 static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
 {
     int result;
-    struct tpy_watch watch = {.thread = thread};
-    if (TPY_UNLIKELY(filter && filter->while_alive)) tpy_connection_watch(filter->while_alive, &watch);
     if (!port->scanner) {
         struct tpy_scan scan = {port, thread, events};
         port->scanner = thread;
         port->scanner_filter = filter;
         tpy_port_ring(port, TPY_RING_NO);
         tpy_lock_give(&port->lock);
-        result = scan_wait(&scan, deadline);
+        result = scan_wait(&scan, filter, deadline);
         tpy_lock_take(&port->lock);
         port->scanner = NULL;
         tpy_port_ring(port, TPY_RING_NO);
@@ -189,7 +209,10 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
         if (own.shared && tpy_spin_for(&thread->receive_spin, filter->only->cpu, own_news, &own, &since)) result = 0;
         else {
             tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
+            struct watching watching;
+            watch(&watching, thread, filter);
             result = tpy_thread_sleep(thread, events, deadline);
+            unwatch(&watching);
             tpy_inspect_ready(thread);
             if (own.shared) tpy_spin_slept(&thread->receive_spin, since);
         }
@@ -197,7 +220,6 @@ static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const str
         for (at = &port->sleepers; *at != &receiver; at = &(*at)->next) {}
         *at = receiver.next;
     }
-    if (TPY_UNLIKELY(filter && filter->while_alive)) tpy_connection_unwatch(filter->while_alive, &watch);
     return result == -ETIMEDOUT || result == -EINTR ? result : 0;
 }
 
@@ -217,6 +239,8 @@ void tpy_port_unexpect(struct tpy_port *port)
 {
     if (port->waits) atomic_store_explicit(port->waits, TPY_WAITS_NOBODY, memory_order_release);
 }
+
+_Atomic uint64_t *tpy_port_waits(struct tpy_port *port) { return port->waits; }
 
 /* Gives the lock, and the use of the port if we took one. A signal that the face does not heed is no end of its waiting. */
 static int done(struct tpy_port *port, bool used, int result)
