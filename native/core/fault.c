@@ -9,7 +9,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "core/fork.h"
 
@@ -87,13 +89,19 @@ static uintptr_t *program_counter(ucontext_t *context)
 #endif
 }
 
+__thread volatile bool tpy_fault_breakable __attribute__((tls_model("initial-exec"), visibility("hidden")));
+static char break_mark; /* what a break's signal carries, so that it is known from all others */
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     uintptr_t *at = program_counter(context);
+    bool is_break = info->si_code == SI_QUEUE && info->si_value.sival_ptr == &break_mark;
+    if (is_break && !tpy_fault_breakable) return; /* too late */
     if (*at >= (uintptr_t)tpy_copy_begin && *at < (uintptr_t)tpy_copy_end) {
         *at = (uintptr_t)tpy_copy_fault;
         return;
     }
+    if (is_break) return;
     const struct sigaction *before = signal == SIGSEGV ? &before_segv : &before_bus;
     if (before->sa_flags & SA_SIGINFO) {
         before->sa_sigaction(signal, info, context);
@@ -116,6 +124,18 @@ static void arm(int signal, struct sigaction *before)
     struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | (now.sa_flags & SA_NODEFER)};
     ours.sa_mask = now.sa_mask;
     sigaction(signal, &ours, NULL);
+}
+
+/* A signal is the one thing that ends a thread's wait for a pager. This one has a handler of ours already. */
+void tpy_fault_break(pid_t thread)
+{
+    struct sigaction now;
+    siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_QUEUE};
+    if (sigaction(SIGSEGV, NULL, &now) != 0 || !(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_fault) return;
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_ptr = &break_mark;
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, SIGSEGV, &info);
 }
 
 static void in_child(void) { pthread_mutex_init(&arming, NULL); }

@@ -7,7 +7,9 @@
  */
 #ifndef TPY_CORE_FAULT_H
 #define TPY_CORE_FAULT_H
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 /* 0, or 1 if some byte could not be read or written; then an unknown prefix was copied. */
 int tpy_copy(void *to, const void *from, size_t length);
 /* The same by words of 4 or 8 bytes, length a multiple of that and not 0: for a structure that was filled in just before, word by word, which
@@ -15,4 +17,10 @@ int tpy_copy(void *to, const void *from, size_t length);
 int tpy_copy_words(void *to, const void *from, size_t length);
 int tpy_copy_longs(void *to, const void *from, size_t length);
 void tpy_fault_arm(void);
+
+/* While this is set a tpy_copy of the calling thread may be broken off: it then returns 1, as for a bad address. */
+extern __thread volatile bool tpy_fault_breakable __attribute__((tls_model("initial-exec"), visibility("hidden")));
+/* Breaks off the copy that this thread of ours is in, also one that waits for a pager; else nothing happens. Not possible where the thread blocks
+ * SIGSEGV, or while the program has replaced our handler. */
+void tpy_fault_break(pid_t thread);
 #endif

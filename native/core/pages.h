@@ -3,15 +3,21 @@
  * server) stops whoever touches it for as long as the pager likes; here a helper thread touches it, and the caller waits for that as it
  * waits for anything else: until a deadline or a cancel.
  *
- * Owner: the process. Any thread. Nothing is kept for memory that is there: one system call a part.
+ * Owner: the process. Any thread. Nothing is kept for memory that is there.
  */
 #ifndef TPY_CORE_PAGES_H
 #define TPY_CORE_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
+/* Touches every page, as the copy that follows will (write: by writing a byte to itself). 0: they are there. 1: one is not, and did not come within a
+ * moment (10 to 20 ms), or may not be accessed so; tpy_pages_await knows more. A few nanoseconds a page. */
+int tpy_pages_touch(const struct iovec *parts, size_t count, bool write);
+/* Both at once: these to be read, those to be written. A bit each: 1 for the first, 2 for the second. */
+int tpy_pages_touch_both(const struct iovec *reads, size_t read_count, const struct iovec *writes, size_t write_count);
 /* 0: every page is there now (or was a moment ago: the copy that follows is fault-safe all the same). 1: some page is not, 2: some
  * address has no memory at all. Never waits. */
 int tpy_pages_look(const struct iovec *parts, size_t count);

@@ -27,6 +27,10 @@ struct tpy_thread {
     uint32_t lane_capacity;
     struct tpy_spin receive_spin; /* as a receiver, on whatever port */
     void (*on_sleep)(int);       /* tpy_thread_on_sleep; by the thread itself */
+    _Atomic uint32_t touching;   /* odd in the middle of tpy_pages_touch (touch.c) */
+    uint32_t touching_seen;      /* by the watcher, when it last looked */
+    _Atomic pid_t tid;           /* once it has touched */
+    struct tpy_thread *next_toucher;
 };
 
 /* Counts an event and wakes the thread if it sleeps. Any thread. */
