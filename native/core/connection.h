@@ -65,6 +65,10 @@ void tpy_connection_on_gone(struct tpy_connection *connection, void (*gone)(void
  * with TPY_STRIKE_BOTH, and not with _CONFIRMED, _STAGED or _NOW: what ends an offer before its acceptance alone does not ask for the mark. */
 #define TPY_OFFER_ACCOUNTED 0x100000u
 
+/* No reply window: `take` puts the answer where it belongs, which is of `room` bytes at most (and they of TPY_INLINE). It reads from memory that the
+ * server can still write to; `status` is set. It returns 0, or a negative errno, which the offer gives then. */
+#define TPY_OFFER_TAKEN 0x200000u
+
 struct tpy_offer {
     /* in */
     const struct iovec *send;  /* the send window, gathered; parts are read only when the server pulls them */
@@ -80,6 +84,8 @@ struct tpy_offer {
     const int *fds;            /* descriptors to go with it */
     uint32_t fd_count;
     uint32_t flags;            /* TPY_OFFER_CONTINUE, _UNSIGNALLED, _CONFIRMED, _STAGED, _NOW, or 0 */
+    int (*take)(struct tpy_offer *offer, const void *answer, uint64_t length); /* with TPY_OFFER_TAKEN */
+    uint64_t room;
     int64_t reply_within;      /* ns from the confirmation (TPY_REACHED_CONFIRMED) until -ETIMEDOUT, whatever strike says; 0: any time */
     /* out */
     int64_t status;            /* the server's, when the result is 0 */

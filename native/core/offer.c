@@ -234,7 +234,11 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
         if (result != 0) return result;
     } else if (length > 0) {
         if (length > TPY_INLINE) length = TPY_INLINE;
-        if (tpy_iov_scatter(offer->reply, offer->reply_parts, 0, answer->data + tpy_data_at(length), length, &fault) < length) return -EFAULT;
+        if (TPY_UNLIKELY(offer->flags & TPY_OFFER_TAKEN)) {
+            offer->status = status;
+            int result = offer->take(offer, answer->data + tpy_data_at(length), length);
+            if (result != 0) return result;
+        } else if (tpy_iov_scatter(offer->reply, offer->reply_parts, 0, answer->data + tpy_data_at(length), length, &fault) < length) return -EFAULT;
     }
     offer->status = status;
     offer->length = length;
@@ -296,6 +300,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_LIKELY(result == 0)) result = tpy_iov_take(&offer->reply, offer->reply_parts, own_reply);
     if (TPY_LIKELY(result == 0)) result = tpy_iov_length(offer->send, offer->send_parts, &lane->send_length);
     if (TPY_LIKELY(result == 0)) result = tpy_iov_length(offer->reply, offer->reply_parts, &lane->room);
+    if (TPY_UNLIKELY(offer->flags & TPY_OFFER_TAKEN)) lane->room = offer->room;
     if (TPY_UNLIKELY(result != 0)) return result;
 
     struct tpy_offer_area *area = &lane->shared->offer;
