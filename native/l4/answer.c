@@ -19,10 +19,11 @@ struct answering {
     struct tpy_l4_outgoing out;
     struct tpy_l4_head head; /* the caller's */
     struct tpy_l4_room room;
-    uint64_t rooms[TPY_L4_STRINGS];
+    uint32_t rooms[TPY_L4_STRINGS];
     struct tpy_l4_pairs pairs;
     struct tpy_l4_parcel parcel;
     uint64_t table[2 + TPY_L4_STRINGS + TPY_L4_EXTENTS * sizeof(struct tpy_l4_extent) / 8];
+    uint32_t sizes[TPY_L4_STRINGS]; /* the same, for an answer without gaps */
 };
 
 /* Just before the step with which the caller's call returns: whoever gets the answer must find us waiting. Not earlier: meanwhile we wait for pages. */
@@ -46,38 +47,52 @@ static int read_room(struct answering *it)
         tpy_l4_room_set(&it->room, 2, 0, false);
         return 0;
     }
+    const struct tpy_l4_known *told = &it->local->known;
+    if (told->exchange == it->caller->exchange && told->sequence == it->caller->sequence) {
+        it->head = told->head;
+        for (uint32_t i = 0; i < told->head.room_strings; i++) it->rooms[i] = told->rooms[i];
+        tpy_l4_room_set(&it->room, it->head.room_words, it->head.room_strings, it->head.flags & TPY_L4_WINDOW);
+        return 0;
+    }
     ssize_t got = tpy_pull(it->caller->exchange, it->caller->sequence, 0, &part, 1);
     if (got != sizeof it->head || it->head.room_strings > TPY_L4_STRINGS || it->head.strings > TPY_L4_STRINGS || it->head.room_words < 2 ||
         it->head.room_words > TPY_L4_WORDS)
         return got == -ESRCH ? -ESRCH : -EPROTO;
     part = (struct iovec){it->rooms, it->head.room_strings * sizeof it->rooms[0]};
-    got = part.iov_len ? tpy_pull(it->caller->exchange, it->caller->sequence, sizeof it->head + it->head.strings * 8ull, &part, 1) : 0;
+    got = part.iov_len ? tpy_pull(it->caller->exchange, it->caller->sequence, sizeof it->head + it->head.strings * sizeof it->rooms[0], &part, 1) : 0;
     if (got != (ssize_t)part.iov_len) return got == -ESRCH ? -ESRCH : -EPROTO;
     tpy_l4_room_set(&it->room, it->head.room_words, it->head.room_strings, it->head.flags & TPY_L4_WINDOW);
     return 0;
 }
 
-/* Pushes the strings into the caller's buffers, until one does not fit. 0, or -errno of the push. */
-static ssize_t push_strings(struct answering *it, uint32_t *strings, uint32_t *touched, bool *cut)
+/* Which strings go, and how much of each, until one does not fit; as `touched` first elements of the message's own. */
+static void plan_strings(struct answering *it, uint32_t *strings, uint32_t *touched, bool *cut)
 {
-    uint64_t at = it->room.end;
-    for (uint32_t i = 0; i < it->out.strings && !*cut; at += it->rooms[i++]) {
+    uint32_t i = 0;
+    for (; i < it->out.strings && !*cut; i++) {
+        struct iovec *part = &it->out.string[i];
         if (i >= it->room.strings) {
             *cut = true;
             break;
         }
-        struct iovec part = it->out.string[i];
-        if (part.iov_len > it->rooms[i]) {
-            part.iov_len = it->rooms[i];
+        if (part->iov_len > it->rooms[i]) {
+            part->iov_len = it->rooms[i];
             *cut = true;
         }
-        if (part.iov_len > 0) {
-            ssize_t pushed = tpy_push(it->caller->exchange, it->caller->sequence, at, &part, 1);
-            if (pushed != (ssize_t)part.iov_len) return pushed < 0 ? pushed : -EPROTO;
-        }
-        it->table[2 + i] = part.iov_len;
-        *touched = i + 1;
+        it->table[2 + i] = it->sizes[i] = (uint32_t)part->iov_len;
         if (!*cut) ++*strings;
+    }
+    *touched = i;
+}
+
+/* The strings into the caller's window. 0, or -errno of the push. */
+static ssize_t push_strings(struct answering *it, uint32_t touched)
+{
+    uint64_t at = it->room.end;
+    for (uint32_t i = 0; i < touched; at += it->rooms[i++]) {
+        const struct iovec *part = &it->out.string[i];
+        ssize_t pushed = part->iov_len ? tpy_push(it->caller->exchange, it->caller->sequence, at, part, 1) : 0;
+        if (pushed != (ssize_t)part->iov_len) return pushed < 0 ? pushed : -EPROTO;
     }
     return 0;
 }
@@ -111,59 +126,82 @@ static int hear_outcome(struct answering *it, int64_t time)
     return result == -ETIMEDOUT ? L4_IPC_SESNDPFTO : result == -ECANCELED ? L4_IPC_SEABORTED : L4_IPC_ENOT_EXISTENT;
 }
 
+/* Flexpages: our pages go as descriptors, which the parcel tells of. 0 or a code, for both as finish_code has them. */
+static int give_pages(struct answering *it, bool *cut, int *theirs)
+{
+    struct tpy_l4_map_words first;
+    *theirs = L4_IPC_RERCVPFTO;
+    if (tpy_l4_map_words(&first, &it->out) != 0) return L4_IPC_SERCVPFTO;
+    tpy_l4_pairs_read(&it->pairs, first.word, first.count);
+    if (it->pairs.count == 0) return 0;
+    if (!it->room.window) {
+        *cut = true;
+        return 0;
+    }
+    *theirs = L4_IPC_REMAPFAILED;
+    if (tpy_l4_map_collect(&it->pairs, &it->parcel) == 0 &&
+        tpy_give_fds(it->caller->exchange, it->caller->sequence, it->parcel.fd, it->parcel.count) == 0)
+        return 0;
+    return L4_IPC_SEMAPFAILED;
+}
+
 static int answer_long(struct answering *it, uint32_t timeout)
 {
     struct tpy_exchange *exchange = it->caller->exchange;
-    uint32_t words = it->out.words, strings = 0, touched = 0;
-    uint64_t flags = 0;
+    uint32_t words = it->out.words, strings = 0, touched = 0, sequence = it->caller->sequence;
     bool cut = false;
-    int known = read_room(it);
+    int known = read_room(it), theirs;
     if (known != 0) return known == -ESRCH ? -1 : finish_code(it, L4_IPC_REABORTED, L4_IPC_SEABORTED);
+    bool close = it->head.flags & TPY_L4_TAKES;
+    if (!close) memset(it->table, 0, it->room.more); /* what is not used of it goes along */
     if (words > it->room.words) words = it->room.words, cut = true;
     it->table[0] = it->out.word[0];
     it->table[1] = it->out.word[1];
     it->parcel.count = 0;
     if (it->out.maps) {
-        struct tpy_l4_map_words first;
-        if (tpy_l4_map_words(&first, &it->out) != 0) return finish_code(it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
-        tpy_l4_pairs_read(&it->pairs, first.word, first.count);
-        if (it->pairs.count > 0 && !it->room.window) cut = true;
-        else if (it->pairs.count > 0) {
-            if (tpy_l4_map_collect(&it->pairs, &it->parcel) != 0 ||
-                tpy_give_fds(exchange, it->caller->sequence, it->parcel.fd, it->parcel.count) != 0)
-                return finish_code(it, L4_IPC_REMAPFAILED, L4_IPC_SEMAPFAILED);
-            memcpy(&it->table[2 + it->room.strings], it->parcel.extent, it->parcel.count * sizeof it->parcel.extent[0]);
-            flags |= TPY_L4_FPAGE_RECEIVED;
-        }
+        int code = give_pages(it, &cut, &theirs);
+        if (code != 0) return finish_code(it, (unsigned)theirs, (unsigned)code);
     }
-    if (it->out.strings > 0 && !cut) {
+    plan_strings(it, &strings, &touched, &cut);
+    if (touched > 0) {
         /* Our own pages: as long as the caller's receive page-fault time. */
-        int there = tpy_l4_await(it->out.string, it->out.strings, tpy_l4_fault_time(tpy_l4_tag_rcv_fault(it->caller->tag)), exchange, it->caller->sequence);
+        int there = tpy_l4_await(it->out.string, touched, false, tpy_l4_fault_time(tpy_l4_tag_rcv_fault(it->caller->tag)), exchange, sequence);
         if (there == -ECANCELED) {
             tpy_l4_was_cancelled(it->local);
             return finish_code(it, L4_IPC_REABORTED, L4_IPC_SEABORTED);
         }
         if (there == -ESRCH) return -1;
         if (there != 0) return finish_code(it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
-        ssize_t pushed = push_strings(it, &strings, &touched, &cut);
+        ssize_t pushed = close ? 0 : push_strings(it, touched);
         if (pushed == -ESRCH) return -1;
         if (pushed == -TPY_ESRVRFAULT) return finish_code(it, L4_IPC_RERCVPFTO, L4_IPC_SERCVPFTO);
         if (pushed != 0) return finish_code(it, L4_IPC_RESNDPFTO, L4_IPC_SESNDPFTO);
     }
-    /* Two words, the table, the words: contiguous in the caller's room. */
-    struct iovec parts[] = {{it->table, words > 2 || touched > 0 || it->parcel.count > 0 ? it->room.more : 16},
-        {(void *)(uintptr_t)(it->out.more + 2), words > 2 ? 8ull * (words - 2) : 0}};
-    bool confirm = it->parcel.count > 0 || (touched > 0 && (it->head.flags & TPY_L4_ROOM_PENDING));
-    int64_t status = (int64_t)(tpy_l4_dope(words, strings, cut ? L4_IPC_REMSGCUT : 0) | flags) | (int64_t)touched << TPY_L4_ST_TOUCHED_SHIFT |
-                     (int64_t)it->parcel.count << TPY_L4_ST_EXTENTS_SHIFT | (it->parcel.count > 0 ? TPY_L4_ST_MAPS : 0) |
+    /* Two words, the table, the words: contiguous in the caller's room. Close together, the strings too. */
+    uint32_t extents = it->parcel.count;
+    struct iovec parts[4 + TPY_L4_STRINGS];
+    size_t count = 0;
+    if (close) {
+        parts[count++] = (struct iovec){it->table, 16};
+        parts[count++] = (struct iovec){it->sizes, touched * sizeof it->sizes[0]};
+        parts[count++] = (struct iovec){it->parcel.extent, extents * sizeof it->parcel.extent[0]};
+    } else {
+        memcpy(&it->table[2 + it->room.strings], it->parcel.extent, extents * sizeof it->parcel.extent[0]);
+        parts[count++] = (struct iovec){it->table, words > 2 || touched > 0 || extents > 0 ? it->room.more : 16};
+    }
+    parts[count++] = (struct iovec){(void *)(uintptr_t)(it->out.more + 2), words > 2 ? 8ull * (words - 2) : 0};
+    for (uint32_t i = 0; close && i < touched; i++) parts[count++] = it->out.string[i];
+    bool confirm = extents > 0 || (touched > 0 && (it->head.flags & TPY_L4_ROOM_PENDING));
+    int64_t status = (int64_t)(tpy_l4_dope(words, strings, cut ? L4_IPC_REMSGCUT : 0) | (extents > 0 ? TPY_L4_FPAGE_RECEIVED : 0)) |
+                     (int64_t)touched << TPY_L4_ST_TOUCHED_SHIFT | (int64_t)extents << TPY_L4_ST_EXTENTS_SHIFT | (extents > 0 ? TPY_L4_ST_MAPS : 0) |
                      (int64_t)((timeout >> 12) & 15) << TPY_L4_ST_FAULT_SHIFT | (confirm ? TPY_L4_ST_CONFIRM : 0);
     if (!confirm) say_waiting(it->local, it->next);
-    int ended = confirm ? tpy_turn(exchange, it->caller->sequence, status, parts, 2) : tpy_finish(exchange, it->caller->sequence, status, parts, 2);
+    int ended = confirm ? tpy_turn(exchange, sequence, status, parts, count) : tpy_finish(exchange, sequence, status, parts, count);
     if (ended == -ESRCH) return -1;
     if (ended == -EFAULT) return L4_IPC_SESNDPFTO;
     if (ended != 0) return L4_IPC_SERCVPFTO;
     int code = confirm ? hear_outcome(it, tpy_l4_fault_time((timeout >> 12) & 15)) : 0;
-    if (code == 0 && it->parcel.count > 0) tpy_l4_map_grant(&it->pairs);
+    if (code == 0 && extents > 0) tpy_l4_map_grant(&it->pairs);
     return code != 0 ? code : cut ? L4_IPC_SEMSGCUT : 0;
 }
 
@@ -171,7 +209,6 @@ __attribute__((noinline)) static int answer_slowly(struct tpy_l4_local *local, c
     uint64_t word0, uint64_t word1, uint32_t timeout)
 {
     struct answering it;
-    memset(it.table, 0, sizeof it.table);
     it.local = local;
     it.caller = caller;
     it.next = next;

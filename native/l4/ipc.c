@@ -3,6 +3,10 @@
  */
 #include <l4/sys/ipc.h>
 
+#include <errno.h>
+#include <string.h>
+
+#include "core/layout.h"
 #include "l4/directory.h"
 #include "l4/partner.h"
 #include "l4/times.h"
@@ -45,7 +49,7 @@ static inline __attribute__((always_inline)) unsigned receive_phase(struct tpy_l
 }
 
 /* Both phases, in this order, either of them absent with a NIL descriptor. */
-static inline __attribute__((always_inline)) unsigned ipc(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint64_t from, bool open,
+static __attribute__((noinline)) unsigned ipc(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint64_t from, bool open,
     void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
     struct closed closed;
@@ -83,27 +87,106 @@ static inline __attribute__((always_inline)) unsigned ipc(uint64_t dest, const v
     return (unsigned)code;
 }
 
+/* ---- Two words there and two words back -----------------------------------------------------------------------------------------
+ * The common case of a client and of a server, straight into the core. What turns out to be anything else goes on in the functions above. */
+
+enum came { TWO_WORDS, TOLD, NOTHING };
+
+/* TWO_WORDS: the answer's are in `words`. TOLD: the result says what happened. NOTHING was done. */
+static inline __attribute__((always_inline)) enum came call_at_once(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0,
+    uint64_t word1, const void *receive, uint32_t timeout, uint64_t words[2], struct tpy_l4_result *result)
+{
+    if (TPY_UNLIKELY(!local || dest == 0 || ((uintptr_t)send | (uintptr_t)receive | timeout) != 0)) return NOTHING;
+    if (TPY_UNLIKELY(local->callers.last.id == dest || local->callers.count != 0)) return NOTHING; /* perhaps it waits for our answer */
+    struct tpy_connection *connection = tpy_l4_partner_connection(local, dest);
+    if (TPY_UNLIKELY(!connection)) return NOTHING;
+    const tpy_l4_two_words word = tpy_l4_two(word0, word1);
+    const struct iovec out = {(void *)(uintptr_t)&word, sizeof word}, in = {words, 2 * sizeof *words};
+    struct tpy_offer offer;
+    offer.send = &out;
+    offer.send_parts = 1;
+    offer.reply = &in;
+    offer.reply_parts = 1;
+    offer.deadline = TPY_NEVER;
+    offer.tag = local->tag;
+    offer.kind = TPY_L4_CALL;
+    offer.priority = tpy_thread_priority(local->thread);
+    offer.strike = TPY_STRIKE_SEND;
+    offer.linger = 0;
+    offer.fds = NULL;
+    offer.fd_count = 0;
+    offer.flags = TPY_OFFER_UNSIGNALLED | TPY_OFFER_STAGED;
+    offer.reply_within = 0;
+    tpy_l4_enter(local);
+    int error = tpy_offer(connection, &offer);
+    enum came came = TWO_WORDS;
+    if (TPY_UNLIKELY(error != 0 || offer.status != (int64_t)tpy_l4_dope(2, 0, 0) || offer.length != sizeof word)) {
+        if (words != result->word) memcpy(result->word, words, sizeof result->word);
+        came = tpy_l4_called(local, &offer, error, result) == TPY_L4_AGAIN ? NOTHING : TOLD;
+    }
+    tpy_l4_leave(local);
+    return came;
+}
+
+/* The same for a server: TWO_WORDS came from `source`, or TOLD, or NOTHING was done, not even the answer. */
+static inline __attribute__((always_inline)) enum came serve_at_once(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0,
+    uint64_t word1, void *receive, uint32_t timeout, uint64_t words[2], uint64_t *source, struct tpy_l4_result *result)
+{
+    struct tpy_l4_caller *last = &local->callers.last;
+    if (TPY_UNLIKELY(!local || dest == 0 || last->id != dest || send != L4_IPC_SHORT_MSG || is_nil(receive) || (timeout & 15) != 0)) return NOTHING;
+    const tpy_l4_two_words word = tpy_l4_two(word0, word1);
+    struct tpy_l4_start start;
+    struct tpy_receipt receipt;
+    const struct iovec out = {(void *)(uintptr_t)&word, sizeof word}, in = {&start, sizeof start};
+    tpy_l4_enter(local);
+    last->id = 0;
+    atomic_store_explicit(local->waits, TPY_WAITS_ANYBODY, memory_order_release); /* whoever gets the answer must find us waiting in turn */
+    int ended = tpy_finish(last->exchange, last->sequence, (int64_t)tpy_l4_dope(2, 0, 0), &out, 1);
+    if (TPY_UNLIKELY(ended != 0)) {
+        tpy_port_unexpect(local->port);
+        if (ended != -ESRCH) result->dope = ended == -EFAULT ? L4_IPC_SESNDPFTO : L4_IPC_SERCVPFTO;
+        tpy_l4_leave(local);
+        return ended == -ESRCH ? NOTHING : TOLD; /* it waits no more: an ordinary send */
+    }
+    int got = tpy_receive(local->port, NULL, &in, 1, 0, TPY_NEVER, &receipt);
+    if (TPY_LIKELY(got == 0 && receipt.kind == TPY_L4_CALL && receipt.received >= sizeof word)) {
+        *source = tpy_l4_source(receipt.client, receipt.tag);
+        words[0] = start.head.word[0];
+        words[1] = start.head.word[1];
+        last->id = *source; /* empty since we answered */
+        last->exchange = receipt.exchange;
+        last->sequence = receipt.sequence;
+        last->tag = receipt.tag;
+        last->kind = TPY_L4_CALL;
+        tpy_l4_leave(local);
+        return TWO_WORDS;
+    }
+    unsigned code = tpy_l4_accepted(local, 0, got, &receipt, &start, receive, (timeout >> 8) & 15, result);
+    if (code == TPY_L4_AGAIN) tpy_l4_accept(local, 0, NULL, receive, (timeout >> 8) & 15, TPY_NEVER, result);
+    tpy_l4_leave(local);
+    return TOLD;
+}
+
 /* ---- With numbers ------------------------------------------------------------------------------------------------------------- */
 
 int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
-    return (int)ipc(dest, send, word0, word1, dest, false, receive, timeout, result);
+    enum came came = call_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, result->word, result);
+    if (TPY_UNLIKELY(came == NOTHING)) return (int)ipc(dest, send, word0, word1, dest, false, receive, timeout, result);
+    result->source = dest;
+    if (TPY_UNLIKELY(came == TOLD)) return (int)(result->dope & L4_IPC_ERROR_MASK);
+    result->dope = tpy_l4_dope(2, 0, 0);
+    return 0;
 }
 
 int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
     struct tpy_l4_result *result)
 {
-    return (int)ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
-}
-
-int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-{
-    return (int)ipc(dest, L4_IPC_SHORT_MSG, word0, word1, dest, false, L4_IPC_SHORT_MSG, timeout, (struct tpy_l4_result *)(uintptr_t)result);
-}
-
-int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-{
-    return (int)ipc(dest, L4_IPC_SHORT_MSG, word0, word1, 0, true, L4_IPC_SHORT_MSG, timeout, (struct tpy_l4_result *)(uintptr_t)result);
+    enum came came = serve_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, result->word, &result->source, result);
+    if (TPY_UNLIKELY(came == NOTHING)) return (int)ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
+    if (TPY_UNLIKELY(came == TOLD)) return (int)(result->dope & L4_IPC_ERROR_MASK);
+    result->dope = tpy_l4_dope(2, 0, 0);
+    return 0;
 }
 
 int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
@@ -119,6 +202,40 @@ int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_
 int tpy_l4_wait(void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
     return (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, 0, true, receive, timeout, result);
+}
+
+static void *at(uint64_t address) { return (void *)(uintptr_t)address; }
+
+int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+{
+    return tpy_l4_call(dest, at(send), word0, word1, at(receive), timeout, at(result));
+}
+
+int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+{
+    return tpy_l4_reply_and_wait(dest, at(send), word0, word1, at(receive), timeout, at(result));
+}
+
+int tpy_l4_send_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+{
+    return tpy_l4_send(dest, at(send), word0, word1, timeout, at(result));
+}
+
+int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t timeout, uint64_t result)
+{
+    return tpy_l4_receive(source, at(receive), timeout, at(result));
+}
+
+int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result) { return tpy_l4_wait(at(receive), timeout, at(result)); }
+
+int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+{
+    return tpy_l4_call(dest, L4_IPC_SHORT_MSG, word0, word1, L4_IPC_SHORT_MSG, timeout, at(result));
+}
+
+int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+{
+    return tpy_l4_reply_and_wait(dest, L4_IPC_SHORT_MSG, word0, word1, L4_IPC_SHORT_MSG, timeout, at(result));
 }
 
 int tpy_l4_sleep(uint32_t timeout)
@@ -154,11 +271,23 @@ static inline int give(int code, const struct tpy_l4_result *it, l4_threadid_t *
     return code;
 }
 
+static inline int give_two(const uint64_t words[2], l4_umword_t *dword0, l4_umword_t *dword1, l4_msgdope_t *result)
+{
+    if (dword0) *dword0 = words[0];
+    if (dword1) *dword1 = words[1];
+    if (result) result->raw = tpy_l4_dope(2, 0, 0);
+    return 0;
+}
+
 int l4_ipc_call(l4_threadid_t dest, const void *snd_msg, l4_umword_t snd_dword0, l4_umword_t snd_dword1, void *rcv_msg, l4_umword_t *rcv_dword0,
     l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)
 {
     struct tpy_l4_result it;
-    int code = (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, dest.raw, false, rcv_msg, timeout.raw, &it);
+    uint64_t words[2];
+    enum came came = call_at_once(tpy_l4_current, dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, words, &it);
+    if (TPY_LIKELY(came == TWO_WORDS)) return give_two(words, rcv_dword0, rcv_dword1, result);
+    int code = came == TOLD ? (int)(it.dope & L4_IPC_ERROR_MASK)
+                            : (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, dest.raw, false, rcv_msg, timeout.raw, &it);
     return give(code, &it, NULL, rcv_dword0, rcv_dword1, result);
 }
 
@@ -166,7 +295,14 @@ int l4_ipc_reply_and_wait(l4_threadid_t dest, const void *snd_msg, l4_umword_t s
     void *rcv_msg, l4_umword_t *rcv_dword0, l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)
 {
     struct tpy_l4_result it;
-    int code = (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, 0, true, rcv_msg, timeout.raw, &it);
+    uint64_t words[2], source;
+    enum came came = serve_at_once(tpy_l4_current, dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, words, &source, &it);
+    if (TPY_LIKELY(came == TWO_WORDS)) {
+        if (src) src->raw = source;
+        return give_two(words, rcv_dword0, rcv_dword1, result);
+    }
+    int code = came == TOLD ? (int)(it.dope & L4_IPC_ERROR_MASK)
+                            : (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, 0, true, rcv_msg, timeout.raw, &it);
     return give(code, &it, src, rcv_dword0, rcv_dword1, result);
 }
 

@@ -82,11 +82,13 @@ static int open_local(struct tpy_l4_local *local, struct tpy_thread *thread, uns
     int result = tpy_port_create(&port_ops, local, TPY_L4_PORT_FLAGS, &local->port, &local->port_id);
     if (result != 0) return result;
     local->thread = thread;
-    local->tag = tpy_l4_tag_of(lthread, version);
+    local->waits = tpy_port_waits(local->port);
+    uint64_t id = tpy_l4_id_make(tpy_l4_own_site(), tpy_l4_own_task(), lthread, version);
+    local->tag = tpy_l4_tag_of(id);
     atomic_store(&local->cancelled_call, 0);
     memset(local->cached, 0, sizeof local->cached);
     tpy_l4_callers_begin(&local->callers);
-    atomic_store(&local->id, tpy_l4_id_make(tpy_l4_own_site(), tpy_l4_own_task(), lthread, version));
+    atomic_store(&local->id, id);
     tpy_l4_directory_enter(lthread, version, local->port_id, tpy_thread_number(thread));
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "core/system.h"
 #include "core/thread.h"
 #include "l4/callers.h"
+#include "l4/wire.h"
 
 #define TPY_L4_TAG 0x4c347632u /* of our connections: other gates' ports refuse it, and ours refuses theirs */
 #define TPY_L4_LTHREADS 128u
@@ -30,16 +31,27 @@ struct tpy_l4_cached {
 };
 #define TPY_L4_CACHED 16u
 
+/* What the last caller that sent more than two words has room for, as its head said: else it is read again. */
+#define TPY_L4_ROOMS_KNOWN 4u
+struct tpy_l4_known {
+    struct tpy_exchange *exchange;
+    uint32_t sequence;
+    struct tpy_l4_head head;
+    uint32_t rooms[TPY_L4_ROOMS_KNOWN];
+};
+
 struct tpy_l4_local {
-    _Atomic uint64_t id;             /* any: 0 while the record is free */
+    _Alignas(64) _Atomic uint64_t id; /* any: 0 while the record is free */
     struct tpy_thread *thread;       /* any */
     struct tpy_port *port;
+    _Atomic uint64_t *waits;         /* of the port: tpy_port_waits */
     uint32_t port_id;
     uint32_t tag;                    /* version and lthread, as our offers carry them (wire.h) */
     _Atomic uint64_t calls;          /* any: odd while in an IPC */
     _Atomic uint64_t cancelled_call; /* any: the number of the call that l4_thread_ex_regs meant; 0: none */
     struct tpy_lock cancel_lock;     /* any */
     struct tpy_l4_callers callers;
+    struct tpy_l4_known known;
     struct tpy_l4_cached cached[TPY_L4_CACHED];
     _Atomic uint64_t preempter, pager; /* any */
     uint64_t start_ip, start_sp;     /* any: of l4_thread_ex_regs, else 0 */

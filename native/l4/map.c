@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/fork.h"
+#include "core/pages.h"
 
 #define PAGE 4096u
 #define OBJECTS 256u
@@ -167,6 +168,8 @@ static struct object *find_descriptor(const struct area *area)
 static struct object *convert(uint64_t from, uint64_t to, int protection)
 {
     size_t size = (size_t)(to - from), done = 0;
+    const struct iovec pages = {(void *)from, size};
+    if (tpy_pages_touch(&pages, 1, false) != 0) return NULL; /* who waits for a pager has no time limit here */
     int fd = memfd_create("tetrapylon-l4-pages", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) return NULL;
     bool good = fchmod(fd, 0600) == 0 && ftruncate(fd, (off_t)size) == 0;

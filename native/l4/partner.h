@@ -38,6 +38,18 @@ static inline bool tpy_l4_partner_read(struct tpy_l4_partner *partner, uint64_t 
     return atomic_load_explicit(&partner->id, memory_order_acquire) == id;
 }
 
+/* Only the connection; NULL: go the slow way. */
+static inline struct tpy_connection *tpy_l4_partner_connection(const struct tpy_l4_local *local, uint64_t id)
+{
+    const struct tpy_l4_cached *cached = &local->cached[((id >> 10) ^ (id >> 17)) % TPY_L4_CACHED];
+    if (TPY_UNLIKELY(cached->id != id)) return NULL;
+    struct tpy_l4_partner *partner = cached->partner;
+    if (TPY_UNLIKELY(atomic_load_explicit(&partner->gone, memory_order_relaxed))) return NULL;
+    struct tpy_connection *connection = atomic_load_explicit(&partner->connection, memory_order_acquire);
+    /* Set after the connection, and cleared before the record is used again. */
+    return TPY_LIKELY(atomic_load_explicit(&partner->id, memory_order_acquire) == id) ? connection : NULL;
+}
+
 static inline int tpy_l4_partner_get(struct tpy_l4_local *local, uint64_t id, struct tpy_l4_reach *reach)
 {
     struct tpy_l4_cached *cached = &local->cached[((id >> 10) ^ (id >> 17)) % TPY_L4_CACHED];

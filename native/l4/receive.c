@@ -19,13 +19,11 @@ struct arrival {
     struct tpy_l4_head head;
     struct tpy_l4_incoming in;
     uint64_t source;
-    uint64_t sizes[2 * TPY_L4_STRINGS];
+    uint32_t sizes[2 * TPY_L4_STRINGS];
     struct tpy_l4_extent extent[TPY_L4_EXTENTS];
     uint64_t more, strings; /* where the words from the third on, and the strings, begin in the window */
     uint32_t timeout_fault; /* our own rcv_pfault */
 };
-
-#define AGAIN (~0u) /* nothing came of it: wait on */
 
 /* The sender learns `theirs`, we return `ours`; counts are zero. */
 static unsigned give_up(struct arrival *it, unsigned theirs, unsigned ours)
@@ -56,16 +54,19 @@ static ssize_t pull(struct arrival *it, uint64_t offset, void *to, size_t length
     return got < 0 ? got : (size_t)got == length ? 0 : -EPROTO;
 }
 
-/* Reads the table behind the head, and checks that the window is what they say. 0 or -errno. */
-static ssize_t read_table(struct arrival *it)
+/* Reads the table behind the head, of which some may be here, and checks that the window is what they say. 0 or -errno. */
+static ssize_t read_table(struct arrival *it, const uint32_t *here, size_t here_count)
 {
     struct tpy_l4_head *head = &it->head;
     uint64_t at = sizeof *head, end;
     if (it->receipt.received < sizeof *head || head->words < 2 || head->words > TPY_L4_WORDS || head->strings > TPY_L4_STRINGS ||
         head->room_strings > TPY_L4_STRINGS || head->extents > TPY_L4_EXTENTS)
         return -EPROTO;
-    size_t sizes = (size_t)(head->strings + head->room_strings) * sizeof it->sizes[0], extents = head->extents * sizeof it->extent[0];
-    ssize_t result = pull(it, at, it->sizes, sizes);
+    size_t count = head->strings + head->room_strings, sizes = count * sizeof it->sizes[0], extents = head->extents * sizeof it->extent[0];
+    ssize_t result = 0;
+    if (count <= here_count)
+        for (size_t i = 0; i < count; i++) it->sizes[i] = here[i];
+    else result = pull(it, at, it->sizes, sizes);
     if (result == 0) result = pull(it, at + sizes, it->extent, extents);
     if (result != 0) return result;
     it->more = at + sizes + extents;
@@ -99,7 +100,7 @@ static unsigned wait_for_pages(struct arrival *it)
     if (result == 0) {
         if (it->head.flags & TPY_L4_ABORTED) return give_up(it, L4_IPC_SEABORTED, L4_IPC_REABORTED);
         if (it->head.flags & TPY_L4_FAILED && !(it->head.flags & TPY_L4_MAPS)) return give_up(it, L4_IPC_SERCVPFTO, L4_IPC_RERCVPFTO);
-        ssize_t table = read_table(it);
+        ssize_t table = read_table(it, NULL, 0);
         return table == 0 ? 0 : broken(it, table);
     }
     tpy_release(held.only, held.held);
@@ -107,20 +108,10 @@ static unsigned wait_for_pages(struct arrival *it)
     return result == -ECANCELED ? give_up(it, 0, L4_IPC_REABORTED) : broken(it, -ESRCH);
 }
 
-/* Words, then flexpages. *cut is set where they do not fit. 0 or a code. */
-static unsigned take_words(struct arrival *it, uint32_t *words, bool *cut, uint64_t *flags)
+/* Flexpages. *cut is set if there is nowhere to put them. 0 or a code. */
+static unsigned take_pages(struct arrival *it, bool *cut, uint64_t *flags)
 {
     const struct tpy_l4_head *head = &it->head;
-    *words = head->words;
-    if (*words > it->in.words) {
-        *words = it->in.words;
-        *cut = true;
-    }
-    if (*words > 2) {
-        ssize_t result = pull(it, it->more, it->in.more + 2, 8ull * (*words - 2));
-        if (result != 0) return broken(it, result);
-    }
-    if (!(head->flags & TPY_L4_MAPS)) return 0;
     uint64_t word[2 * TPY_L4_PAIRS] = {head->word[0], head->word[1]};
     struct tpy_l4_pairs pairs;
     int fds[TPY_L4_EXTENTS];
@@ -141,30 +132,52 @@ static unsigned take_words(struct arrival *it, uint32_t *words, bool *cut, uint6
     return 0;
 }
 
-/* Strings, one buffer each, until one does not fit. */
-static unsigned take_strings(struct arrival *it, uint32_t *strings, bool *cut)
+/* Words, then strings, one buffer each, until one does not fit: one run of bytes in the sender's window. */
+static unsigned take(struct arrival *it, uint32_t *words, uint32_t *strings, bool *cut)
 {
-    int64_t time = tpy_l4_fault_time(tpy_l4_tag_snd_fault(it->receipt.tag));
-    uint64_t at = it->strings;
-    for (uint32_t i = 0; i < it->head.strings && !*cut; at += it->sizes[i++]) {
-        if (i >= it->in.strings) {
+    struct iovec part[1 + TPY_L4_STRINGS];
+    uint32_t room = it->in.words, whole = 0, count = 1;
+    uint64_t length;
+    *words = it->head.words;
+    if (*words > room) {
+        *words = room;
+        *cut = true;
+    }
+    part[0] = (struct iovec){it->in.more + 2, length = 8ull * (*words - 2)};
+    for (; whole < it->head.strings && !*cut; whole += !*cut) {
+        if (whole >= it->in.strings) {
             *cut = true;
             break;
         }
-        struct iovec part = it->in.string[i];
-        if (it->sizes[i] > part.iov_len) *cut = true;
-        else part.iov_len = it->sizes[i];
-        if (part.iov_len > 0) {
-            int there = tpy_l4_await(&part, 1, time, it->receipt.exchange, it->receipt.sequence);
-            if (there == -ECANCELED) tpy_l4_was_cancelled(it->local);
-            if (there != 0) return broken(it, there == -ECANCELED || there == -ESRCH ? there : -TPY_ESRVRFAULT);
-            ssize_t got = pull(it, at, part.iov_base, part.iov_len);
-            if (got != 0) return broken(it, got);
-        }
-        if (tpy_l4_incoming_note(&it->in, i, part.iov_len) != 0) return broken(it, -TPY_ESRVRFAULT);
-        if (!*cut) ++*strings;
+        part[count] = it->in.string[whole];
+        if (it->sizes[whole] > part[count].iov_len) *cut = true;
+        else part[count].iov_len = it->sizes[whole];
+        length += part[count++].iov_len;
     }
+    if (count > 1) {
+        int64_t time = tpy_l4_fault_time(tpy_l4_tag_snd_fault(it->receipt.tag));
+        int there = tpy_l4_await(&part[1], count - 1, true, time, it->receipt.exchange, it->receipt.sequence);
+        if (there == -ECANCELED) tpy_l4_was_cancelled(it->local);
+        if (there != 0) return broken(it, there == -ECANCELED || there == -ESRCH ? there : -TPY_ESRVRFAULT);
+    }
+    if (length > 0) {
+        ssize_t got = tpy_pull(it->receipt.exchange, it->receipt.sequence, it->more, part, count);
+        if (got < 0 || (uint64_t)got != length) return broken(it, got < 0 ? got : -EPROTO);
+    }
+    for (uint32_t i = 0; i + 1 < count; i++)
+        if (tpy_l4_incoming_note(&it->in, i, part[i + 1].iov_len) != 0) return broken(it, -TPY_ESRVRFAULT);
+    *strings = whole;
     return 0;
+}
+
+static void remember_room(const struct arrival *it)
+{
+    struct tpy_l4_known *known = &it->local->known;
+    if (it->head.room_strings > TPY_L4_ROOMS_KNOWN || it->head.room_words < 2 || it->head.room_words > TPY_L4_WORDS) return;
+    known->exchange = it->receipt.exchange;
+    known->sequence = it->receipt.sequence;
+    known->head = it->head;
+    for (uint32_t i = 0; i < it->head.room_strings; i++) known->rooms[i] = it->sizes[it->head.strings + i];
 }
 
 /* The message is here as far as it fits: lets the sender go on. */
@@ -184,69 +197,78 @@ static unsigned conclude(struct arrival *it, uint32_t words, uint32_t strings, b
     if (it->receipt.kind & TPY_L4_CALL) {
         const struct tpy_receipt *receipt = &it->receipt;
         ended = tpy_confirm(receipt->exchange, receipt->sequence);
+        remember_room(it);
         if (ended == 0 && !tpy_l4_callers_put(&it->local->callers, it->source, receipt->exchange, receipt->sequence, receipt->tag, receipt->kind))
             return broken(it, -ENOMEM);
     } else ended = tpy_finish(it->receipt.exchange, it->receipt.sequence, TPY_L4_ST_SENT, NULL, 0);
     return ended == -ESRCH ? broken(it, -ESRCH) : 0;
 }
 
-__attribute__((noinline)) static unsigned accept_long(struct tpy_l4_local *local, const struct tpy_receipt *receipt, const struct tpy_l4_head *head,
+__attribute__((noinline)) static unsigned accept_long(struct tpy_l4_local *local, const struct tpy_receipt *receipt, const struct tpy_l4_start *start,
     void *receive, uint32_t timeout_fault, struct tpy_l4_result *result)
 {
-    struct arrival it = {.local = local, .result = result, .receipt = *receipt, .head = *head, .timeout_fault = timeout_fault};
+    struct arrival it;
     uint32_t words, strings = 0;
     uint64_t flags = 0;
     bool cut = false;
+    it.local = local;
+    it.result = result;
+    it.receipt = *receipt;
+    it.head = start->head;
+    it.timeout_fault = timeout_fault;
     it.source = tpy_l4_source(receipt->client, receipt->tag);
-    ssize_t table = read_table(&it);
+    size_t sizes = receipt->received > sizeof it.head ? (receipt->received - sizeof it.head) / sizeof it.sizes[0] : 0;
+    ssize_t table = read_table(&it, start->sizes, sizes);
     if (table != 0) {
         tpy_finish_error(receipt->exchange, receipt->sequence, EPROTO);
-        return AGAIN;
+        return TPY_L4_AGAIN;
     }
     if (tpy_l4_incoming_read(&it.in, receive) != 0) return broken(&it, -TPY_ESRVRFAULT);
     unsigned code = it.head.flags & TPY_L4_PENDING ? wait_for_pages(&it) : 0;
-    if (code == 0) code = take_words(&it, &words, &cut, &flags);
-    if (code == 0) code = take_strings(&it, &strings, &cut);
+    if (code == 0 && (it.head.flags & TPY_L4_MAPS)) code = take_pages(&it, &cut, &flags);
+    if (code == 0) code = take(&it, &words, &strings, &cut);
     return code != 0 ? code : conclude(&it, words, strings, cut, flags);
+}
+
+unsigned tpy_l4_accepted(struct tpy_l4_local *local, uint64_t from, int got, const struct tpy_receipt *receipt, const struct tpy_l4_start *start,
+    void *receive, uint32_t timeout_fault, struct tpy_l4_result *result)
+{
+    const struct tpy_l4_head *head = &start->head;
+    if (TPY_UNLIKELY(got != 0)) {
+        if (got == -EINTR || (got == -ECANCELED && !tpy_l4_was_cancelled(local))) return TPY_L4_AGAIN;
+        result->dope = got == -ETIMEDOUT ? L4_IPC_RETIMEOUT : got == -ECANCELED ? L4_IPC_RECANCELED : L4_IPC_ENOT_EXISTENT;
+        return (unsigned)result->dope;
+    }
+    uint64_t source = tpy_l4_source(receipt->client, receipt->tag);
+    unsigned kind = receipt->kind;
+    if (TPY_UNLIKELY(kind > (TPY_L4_CALL | TPY_L4_LONG) || receipt->received < sizeof head->word || (from != 0 && source != from))) {
+        /* Nonsense; or a thread that has the number of the one we wait for: it may try again when we are not so particular. */
+        if (receipt->exchange) tpy_finish_error(receipt->exchange, receipt->sequence, from != 0 && source != from ? ERESTART : EPROTO);
+        return TPY_L4_AGAIN;
+    }
+    if (TPY_UNLIKELY(kind & TPY_L4_LONG)) return accept_long(local, receipt, start, receive, timeout_fault, result);
+    result->word[0] = head->word[0];
+    result->word[1] = head->word[1];
+    result->source = source;
+    result->dope = tpy_l4_dope(2, 0, 0);
+    if (TPY_LIKELY(kind == TPY_L4_CALL)) {
+        if (TPY_LIKELY(tpy_l4_callers_put(&local->callers, source, receipt->exchange, receipt->sequence, receipt->tag, kind))) return 0;
+        tpy_finish_error(receipt->exchange, receipt->sequence, ENOMEM);
+        return TPY_L4_AGAIN;
+    }
+    /* A sender that gave up at this moment was not sent from: then it says so, and we wait on. */
+    return tpy_finish(receipt->exchange, receipt->sequence, TPY_L4_ST_SENT, NULL, 0) != -ESRCH ? 0 : TPY_L4_AGAIN;
 }
 
 unsigned tpy_l4_accept(struct tpy_l4_local *local, uint64_t from, const struct tpy_filter *filter, void *receive, uint32_t timeout_fault,
     int64_t deadline, struct tpy_l4_result *result)
 {
-    struct tpy_l4_head head;
+    struct tpy_l4_start start;
     struct tpy_receipt receipt;
-    const struct iovec part = {&head, sizeof head};
+    const struct iovec part = {&start, sizeof start};
     for (;;) {
         int got = tpy_receive(local->port, filter, &part, 1, 0, deadline, &receipt);
-        if (TPY_UNLIKELY(got != 0)) {
-            if (got == -EINTR || (got == -ECANCELED && !tpy_l4_was_cancelled(local))) continue;
-            result->dope = got == -ETIMEDOUT ? L4_IPC_RETIMEOUT : got == -ECANCELED ? L4_IPC_RECANCELED : L4_IPC_ENOT_EXISTENT;
-            return (unsigned)result->dope;
-        }
-        uint64_t source = tpy_l4_source(receipt.client, receipt.tag);
-        unsigned kind = receipt.kind;
-        if (TPY_UNLIKELY(kind > (TPY_L4_CALL | TPY_L4_LONG) || receipt.received < sizeof head.word || (from != 0 && source != from))) {
-            /* Nonsense; or a thread that has the number of the one we wait for: it may try again when we are not so particular. */
-            if (receipt.exchange) tpy_finish_error(receipt.exchange, receipt.sequence, from != 0 && source != from ? ERESTART : EPROTO);
-            continue;
-        }
-        if (TPY_UNLIKELY(kind & TPY_L4_LONG)) {
-            unsigned code = accept_long(local, &receipt, &head, receive, timeout_fault, result);
-            if (code == AGAIN) continue;
-            return code;
-        }
-        result->word[0] = head.word[0];
-        result->word[1] = head.word[1];
-        result->source = source;
-        result->dope = tpy_l4_dope(2, 0, 0);
-        if (TPY_LIKELY(kind == TPY_L4_CALL)) {
-            if (TPY_UNLIKELY(!tpy_l4_callers_put(&local->callers, source, receipt.exchange, receipt.sequence, receipt.tag, kind))) {
-                tpy_finish_error(receipt.exchange, receipt.sequence, ENOMEM);
-                continue;
-            }
-            return 0;
-        }
-        /* A sender that gave up at this moment was not sent from: then it says so, and we wait on. */
-        if (tpy_finish(receipt.exchange, receipt.sequence, TPY_L4_ST_SENT, NULL, 0) != -ESRCH) return 0;
+        unsigned code = tpy_l4_accepted(local, from, got, &receipt, &start, receive, timeout_fault, result);
+        if (TPY_LIKELY(code != TPY_L4_AGAIN)) return code;
     }
 }

@@ -4,23 +4,13 @@
 #include <errno.h>
 
 #include "core/fault.h"
-#include "core/pages.h"
 
 #define SLICE 20000000ll /* ns: how often a wait for pages looks whether the partner is still there */
 
-bool tpy_l4_present(const struct iovec *parts, size_t count)
-{
-    if (tpy_pages_look(parts, count) == 0) return true;
-    /* Memory that was never touched comes at once. */
-    int result = tpy_pages_await(parts, count, tpy_now() + 1000000);
-    if (result == -ECANCELED) tpy_thread_cancel(tpy_thread_self()); /* for the offer that follows */
-    return result == 0;
-}
-
-int tpy_l4_await(const struct iovec *parts, size_t count, int64_t time, struct tpy_exchange *exchange, uint32_t sequence)
+int tpy_l4_await(const struct iovec *parts, size_t count, bool write, int64_t time, struct tpy_exchange *exchange, uint32_t sequence)
 {
     struct tpy_exchange_info info;
-    if (tpy_pages_look(parts, count) == 0) return 0;
+    if (tpy_l4_present(parts, count, write)) return 0;
     int64_t deadline = time == TPY_NEVER || time > TPY_NEVER - tpy_now() ? TPY_NEVER : tpy_now() + time;
     /* Never-touched memory of our own is not a fault that anybody has to resolve. */
     if (time < 1000000) deadline = tpy_now() + 1000000;

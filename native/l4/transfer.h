@@ -10,6 +10,7 @@
 
 #include "core/connection.h"
 #include "core/exchange.h"
+#include "core/pages.h"
 #include "core/port.h"
 #include "l4/callers.h"
 #include "l4/local.h"
@@ -31,13 +32,21 @@ int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller
 unsigned tpy_l4_accept(struct tpy_l4_local *local, uint64_t from, const struct tpy_filter *filter, void *receive, uint32_t timeout_fault,
     int64_t deadline, struct tpy_l4_result *result);
 
+/* What came of one tpy_receive into the head. TPY_L4_AGAIN: nothing, wait on. */
+#define TPY_L4_AGAIN (~0u)
+unsigned tpy_l4_accepted(struct tpy_l4_local *local, uint64_t from, int got, const struct tpy_receipt *receipt, const struct tpy_l4_start *start,
+    void *receive, uint32_t timeout_fault, struct tpy_l4_result *result);
+
+/* What came of a short call's tpy_offer, unless it is 0 and an answer of two words: a code, or TPY_L4_AGAIN: it was not made. */
+unsigned tpy_l4_called(struct tpy_l4_local *local, const struct tpy_offer *offer, int error, struct tpy_l4_result *result);
+
 /* ---- Shared parts --------------------------------------------------------------------------------------------------------------- */
 
 /* Pages that do not come: 0, or what the core says (-EFAULT, -ETIMEDOUT, -ECANCELED). time: ns, 0 at once, TPY_NEVER. With an exchange:
  * -ESRCH when its client does not want it any more. */
-int tpy_l4_await(const struct iovec *parts, size_t count, int64_t time, struct tpy_exchange *exchange, uint32_t sequence);
-/* Are all pages of the strings there? */
-bool tpy_l4_present(const struct iovec *parts, size_t count);
+int tpy_l4_await(const struct iovec *parts, size_t count, bool write, int64_t time, struct tpy_exchange *exchange, uint32_t sequence);
+/* Are all pages of the strings there, to be read, or with `write` to be written? */
+static inline bool tpy_l4_present(const struct iovec *parts, size_t count, bool write) { return tpy_pages_touch(parts, count, write) == 0; }
 
 /* The layout of the reply window of a call. */
 struct tpy_l4_room {

@@ -2,11 +2,12 @@
  * wire: how an L4 message looks inside an exchange of the core: between two processes that may be C or Java, and of different versions.
  *
  * A short message is its two words, and its kind says whether the sender waits for an answer (CALL). A LONG one begins with a head; a
- * table follows (sizes of the strings sent, sizes of the receive buffers of a call, extents of flexpages), then the words from the third
+ * table follows (sizes of the strings sent, sizes of the receive buffers of a call, 32 bits each; extents of flexpages), then the words from the third
  * on, then the strings. The offer's tag carries the sender's lthread, version and page-fault times; its task is known from its connection.
  *
  * The answer to a call is the reply window: two words, a table (sizes of the strings as received; extents), the room for words, the
- * room for each string. The status of a finish tells the rest. Everything here is data of a distrusted peer: read once, checked.
+ * room for each string. Where all that is small (TAKES) there is no window: the same parts come without gaps, sizes in 32 bits, and the caller
+ * puts them where they belong. The status of a finish tells the rest. Everything here is data of a distrusted peer: read once, checked.
  */
 #ifndef TPY_L4_WIRE_H
 #define TPY_L4_WIRE_H
@@ -34,6 +35,7 @@
 #define TPY_L4_WINDOW 8u    /* call: there is a window for flexpages */
 #define TPY_L4_FAILED 16u   /* goes on: the pages did not come in time */
 #define TPY_L4_ABORTED 32u  /* goes on: cancelled */
+#define TPY_L4_TAKES 64u    /* call: the answer comes close together */
 
 struct tpy_l4_head {
     uint64_t word[2];
@@ -46,6 +48,14 @@ struct tpy_l4_head {
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct tpy_l4_head) == 32, "travels in the line of the post");
+
+/* How a message begins, as far as it travels in the line of the post: what a receiver takes at once. */
+#define TPY_L4_SIZES_FIRST 2u
+struct tpy_l4_start {
+    struct tpy_l4_head head;
+    uint32_t sizes[TPY_L4_SIZES_FIRST]; /* of strings and receive buffers: often all there are */
+};
+_Static_assert(sizeof(struct tpy_l4_start) == 40, "the line of the post");
 
 /* A piece of a memory object that goes with the message. */
 struct tpy_l4_extent {
@@ -66,15 +76,13 @@ struct tpy_l4_extent {
 #define TPY_L4_ST_EXTENTS_SHIFT 52     /* 5 bits */
 #define TPY_L4_ST_DOPE 0xffffffffll    /* the receiver's dope; with SENT the code */
 
-/* tag: version 0 to 13, lthread 14 to 20, snd_pfault 21 to 24, rcv_pfault 25 to 28. */
-static inline uint32_t tpy_l4_tag_of(unsigned lthread, unsigned version) { return version | lthread << 14; }
-static inline uint32_t tpy_l4_tag_faults(uint32_t timeout) { return ((timeout >> 12) & 15) << 21 | ((timeout >> 8) & 15) << 25; }
+/* tag: version and lthread where the id has them; in the task's place rcv_pfault 17 to 20, snd_pfault 21 to 24. */
+#define TPY_L4_TAG_ID 0xf001ffffu
+static inline uint32_t tpy_l4_tag_of(uint64_t id) { return (uint32_t)id & TPY_L4_TAG_ID; }
+static inline uint32_t tpy_l4_tag_faults(uint32_t timeout) { return ((timeout >> 8) & 255) << 17; }
 static inline unsigned tpy_l4_tag_snd_fault(uint32_t tag) { return (tag >> 21) & 15; }
-static inline unsigned tpy_l4_tag_rcv_fault(uint32_t tag) { return (tag >> 25) & 15; }
+static inline unsigned tpy_l4_tag_rcv_fault(uint32_t tag) { return (tag >> 17) & 15; }
 /* The sender's id: site and task from its connection, the rest from the tag. */
-static inline uint64_t tpy_l4_source(const void *client, uint32_t tag)
-{
-    return (uint64_t)(uintptr_t)client | (uint64_t)((tag >> 14) & 127) << 10 | (tag & 1023) | (uint64_t)((tag >> 10) & 15) << 28;
-}
+static inline uint64_t tpy_l4_source(const void *client, uint32_t tag) { return (uint64_t)(uintptr_t)client | (tag & TPY_L4_TAG_ID); }
 
 #endif

@@ -71,11 +71,12 @@ static void await_fault(int pages)
     CHECK_EQ(read(pages, &fault, sizeof fault), sizeof fault);
 }
 
-/* Nothing tells from outside that both wait for the page that was touched. But once both were often seen asleep, they do: before that, one of them had
- * something to do. They wake now and then, and on a busy machine stay runnable for long, so nobody sees them asleep for a while on end. */
+/* Nothing tells from outside that both wait for the page that was touched. But once both were seen asleep often enough, they do: before that, one of them
+ * had something to do, or touched the page itself, for 20 ms at most. They wake now and then, and on a busy machine stay runnable for long, so nobody
+ * sees them asleep for a while on end. */
 static void settle(const struct shared *it)
 {
-    for (int quiet = 0; quiet < 15; quiet += asleep(it->sender_tid) && asleep(it->receiver_tid))
+    for (int quiet = 0; quiet < 60; quiet += asleep(it->sender_tid) && asleep(it->receiver_tid))
         nanosleep(&(struct timespec){0, 2000000}, NULL);
 }
 

@@ -7,6 +7,7 @@
 #include "core/thread.h"
 #include "l4/directory.h"
 #include "l4/local.h"
+#include "l4/message.h"
 #include "l4/wire.h"
 
 #define SHORT L4_IPC_SHORT_MSG
@@ -53,7 +54,7 @@ static void talk_nonsense(l4_threadid_t boss, void *argument)
             window.head.words = 2 + (uint32_t)(next_random(&state) % 6);
             window.head.strings = (uint8_t)(next_random(&state) % 4);
             window.head.room_strings = (uint8_t)(next_random(&state) % 3);
-            window.head.flags &= (uint8_t)(TPY_L4_MAPS | TPY_L4_WINDOW | TPY_L4_ROOM_PENDING | TPY_L4_FAILED);
+            window.head.flags &= (uint8_t)(TPY_L4_MAPS | TPY_L4_WINDOW | TPY_L4_ROOM_PENDING | TPY_L4_FAILED | TPY_L4_TAKES);
             window.head.extents = (uint8_t)(next_random(&state) % 3);
             for (unsigned i = 0; i < 3; i++) window.word[4 + i] = next_random(&state) % 40;
         }
@@ -111,4 +112,69 @@ CASE_LIMIT(nonsense_reaches_nobody_else, 40)
     }
     l4_join(liar);
     l4_join(honest);
+}
+
+#define GUARD 32
+#define STRING 64
+
+/* Answers calls by the core, with whatever status and bytes. */
+static void answer_nonsense(l4_threadid_t boss, void *argument)
+{
+    uint64_t state = 88172645463325252u + (uint64_t)getpid(), data[80];
+    struct tpy_l4_local *local = tpy_l4_self();
+    (void)boss, (void)argument;
+    for (int round = 0;; round++) {
+        struct tpy_l4_head head = {0};
+        struct tpy_receipt receipt;
+        struct iovec part = {&head, sizeof head};
+        CHECK_EQ(tpy_receive(local->port, NULL, &part, 1, 0, TPY_NEVER, &receipt), 0);
+        for (unsigned i = 0; i < 80; i++) data[i] = next_random(&state) >> (next_random(&state) % 64);
+        int64_t status = (int64_t)(next_random(&state) >> (next_random(&state) % 64));
+        size_t length = next_random(&state) % (sizeof data + 1);
+        if (round % 2) { /* plausible, up to one field or two */
+            status = (int64_t)(tpy_l4_dope(2 + (uint32_t)(next_random(&state) % 20), (uint32_t)(next_random(&state) % 5), 0)) |
+                     (int64_t)(next_random(&state) % 5) << TPY_L4_ST_TOUCHED_SHIFT | (int64_t)(next_random(&state) % 3) << TPY_L4_ST_EXTENTS_SHIFT;
+            if (next_random(&state) % 4 == 0) status |= (int64_t)1 << (32 + next_random(&state) % 4);
+            for (unsigned i = 2; i < 8; i++) data[i] = next_random(&state) % (2 * STRING) | (next_random(&state) % (2 * STRING)) << 32;
+        }
+        part = (struct iovec){data, head.word[0] == 0 ? 16 : length};
+        if (head.word[0] == 0) status = (int64_t)tpy_l4_dope(2, 0, 0);
+        CHECK_EQ(tpy_finish(receipt.exchange, receipt.sequence, status, &part, 1), 0);
+        if (head.word[0] == 0) return;
+    }
+}
+
+CASE_LIMIT(nonsense_in_an_answer_stays_within_its_room, 40)
+{
+    struct l4_partner *liar = l4_start(false, answer_nonsense, NULL);
+    L4_BUFFER(16, 3) it;
+    unsigned char bytes[3][STRING + GUARD];
+    l4_umword_t one, two, guard = 0xdddddddddddddddd;
+    l4_msgdope_t result;
+    unsigned good = 0;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        memset(bytes, 0xdd, sizeof bytes);
+        memset(&it, 0xdd, sizeof it);
+        unsigned words = round % 3 == 0 ? 2 : 16;
+        it.fpage.raw = 0;
+        it.size_dope = L4_IPC_DOPE(words, 3);
+        it.send_dope = L4_IPC_DOPE(2, 0);
+        l4_strdope_t *dopes = (l4_strdope_t *)&it.word[words];
+        for (unsigned i = 0; i < 3; i++) dopes[i] = (l4_strdope_t){0, 0, STRING, (l4_umword_t)bytes[i]};
+        void *room = round % 5 == 0 ? SHORT : (void *)&it;
+        int code = l4_ipc_call(l4_id(liar), SHORT, 1, 1, room, &one, &two, L4_IPC_NEVER, &result);
+        CHECK_EQ(code & ~L4_IPC_ERROR_MASK, 0);
+        for (unsigned i = 0; i < 3; i++)
+            for (unsigned k = 0; k < GUARD; k++) CHECK_EQ(bytes[i][STRING + k], 0xdd);
+        CHECK_EQ(it.word[0], guard);
+        CHECK_EQ(it.word[1], guard);
+        if (code != 0 && code != L4_IPC_REMSGCUT) continue;
+        CHECK_LE(result.md.dwords, room ? words : 2);
+        CHECK_LE(result.md.strings, room ? 3 : 0);
+        for (unsigned i = 0; room && i < result.md.strings; i++) CHECK_LE(dopes[i].snd_size, STRING);
+        good++;
+    }
+    CHECK(good > 0);
+    CHECK_EQ(l4_ipc_call(l4_id(liar), SHORT, 0, 0, SHORT, &one, &two, L4_IPC_NEVER, &result), 0);
+    l4_join(liar);
 }

@@ -242,8 +242,11 @@ L4_CASE(pages_of_the_programs_own_memory_object_are_shared)
 
 /* ---- Failures ---------------------------------------------------------------------------------------------------------------------- */
 
+enum where { THERE, NOWHERE, AWAY }; /* the sender's page: as it should be; no memory; kept by a pager */
+
 struct failure {
-    bool answer, nowhere; /* nowhere: the sender has nothing there */
+    bool answer;
+    enum where where;
     int code;
     l4_umword_t base;
 };
@@ -251,19 +254,19 @@ struct failure {
 static void send_and_fail(l4_threadid_t boss, void *argument)
 {
     const struct failure *it = argument;
-    char *mine = pages(PAGE, it->nowhere ? PROT_NONE : PROT_READ | PROT_WRITE);
+    char *mine = it->where == AWAY ? l4_pages_withheld(PAGE).at : pages(PAGE, it->where == NOWHERE ? PROT_NONE : PROT_READ | PROT_WRITE);
     l4_umword_t a, b;
     l4_msgdope_t result;
     if (it->answer) CHECK_EQ(l4_ipc_receive(boss, SHORT, &a, &b, L4_IPC_NEVER, NULL), 0);
     CHECK_EQ(l4_ipc_send(boss, L4_IPC_SHORT_FPAGE, it->base, l4_fpage((l4_umword_t)mine, 12, 1, 1).raw, it->answer ? SERVER : L4_IPC_NEVER, &result), it->code);
     CHECK_EQ(result.raw, (l4_umword_t)it->code);
-    if (!it->nowhere) CHECK(l4_readable(mine)); /* granted pages stay when nobody got them */
+    if (it->where == THERE) CHECK(l4_readable(mine)); /* granted pages stay when nobody got them */
 }
 
-static void fail_at(bool threads, l4_umword_t base, bool nowhere, void *descriptor, int theirs, int ours, unsigned words)
+static void fail_at(bool threads, l4_umword_t base, enum where where, void *descriptor, int theirs, int ours, unsigned words)
 {
     for (int answer = 0; answer < 2; answer++) {
-        struct failure it = {answer, nowhere, theirs, base};
+        struct failure it = {answer, where, theirs, base};
         struct l4_partner *partner = l4_start(threads, send_and_fail, &it);
         l4_umword_t a = 1, b = 1;
         l4_msgdope_t result;
@@ -276,9 +279,9 @@ static void fail_at(bool threads, l4_umword_t base, bool nowhere, void *descript
     }
 }
 
-static void fail(bool threads, bool nowhere, void *descriptor, int theirs, int ours, unsigned words)
+static void fail(bool threads, enum where where, void *descriptor, int theirs, int ours, unsigned words)
 {
-    fail_at(threads, PAGE * 7, nowhere, descriptor, theirs, ours, words);
+    fail_at(threads, PAGE * 7, where, descriptor, theirs, ours, words);
 }
 
 static void send_and_succeed(l4_threadid_t boss, void *argument)
@@ -291,22 +294,24 @@ static void send_and_succeed(l4_threadid_t boss, void *argument)
 
 L4_CASE(a_window_that_cannot_be_mapped_gives_mapfailed)
 {
-    fail(threads, false, L4_IPC_MAPMSG(0x0000700000000000ul | 1ul << 63, 12), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
-    fail(threads, false, L4_IPC_MAPMSG(0, 12), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
+    fail(threads, THERE, L4_IPC_MAPMSG(0x0000700000000000ul | 1ul << 63, 12), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
+    fail(threads, THERE, L4_IPC_MAPMSG(0, 12), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
 }
 
 L4_CASE(pages_that_are_not_there_give_mapfailed)
 {
-    fail(threads, true, L4_IPC_MAPMSG(pages(PAGE, PROT_NONE), 12), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
+    fail(threads, NOWHERE, L4_IPC_MAPMSG(pages(PAGE, PROT_NONE), 12), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
+    /* Mapping resolves no faults, so no page-fault time is waited for. */
+    fail(threads, AWAY, L4_IPC_MAPMSG(pages(PAGE, PROT_NONE), 12), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
 }
 
-L4_CASE(flexpages_without_a_window_are_cut_and_the_words_arrive) { fail(threads, false, SHORT, L4_IPC_SEMSGCUT, L4_IPC_REMSGCUT, 2); }
+L4_CASE(flexpages_without_a_window_are_cut_and_the_words_arrive) { fail(threads, THERE, SHORT, L4_IPC_SEMSGCUT, L4_IPC_REMSGCUT, 2); }
 
 L4_CASE(the_whole_address_space_never_overwrites_what_is_there)
 {
     char *here = pages(PAGE, PROT_READ | PROT_WRITE);
     l4_fill(here, PAGE, 8);
-    fail_at(threads, (l4_umword_t)here, false, L4_IPC_MAPMSG(0, L4_WHOLE_ADDRESS_SPACE), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
+    fail_at(threads, (l4_umword_t)here, THERE, L4_IPC_MAPMSG(0, L4_WHOLE_ADDRESS_SPACE), L4_IPC_SEMAPFAILED, L4_IPC_REMAPFAILED, 0);
     l4_check_filled(here, PAGE, 8);
     /* Where nothing is, there is room. */
     struct failure it = {false, false, 0, (l4_umword_t)here};

@@ -139,12 +139,18 @@ TPY_PUBLIC int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint
     struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
     struct tpy_l4_result *result);
-/* Both with L4_IPC_SHORT_MSG on either side, and the address of the struct tpy_l4_result as a number: pointers cost some languages more. */
-TPY_PUBLIC int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
-TPY_PUBLIC int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
 TPY_PUBLIC int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_wait(void *receive, uint32_t timeout, struct tpy_l4_result *result);
+/* Those with all addresses as numbers, since pointers cost some languages more; the first two also with L4_IPC_SHORT_MSG on either side. */
+TPY_PUBLIC int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result);
+TPY_PUBLIC int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout,
+    uint64_t result);
+TPY_PUBLIC int tpy_l4_send_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
+TPY_PUBLIC int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t timeout, uint64_t result);
+TPY_PUBLIC int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result);
+TPY_PUBLIC int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
+TPY_PUBLIC int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
 TPY_PUBLIC int tpy_l4_sleep(uint32_t timeout);
 TPY_PUBLIC int tpy_l4_send_deceiting(uint64_t dest, uint64_t true_source, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout,
     struct tpy_l4_result *result);

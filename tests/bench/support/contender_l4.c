@@ -1,5 +1,5 @@
 /*
- * Ours, by the L4 face: l4_ipc_call on one side, l4_ipc_reply_and_wait on the other. A call of 8 B travels in registers
+ * Ours, by the L4 face: l4_ipc_call on one side, l4_ipc_reply_and_wait on the other. A call of 8 B travels in a register
  * alone, one of 64 B as words in memory, longer ones as one indirect string. The address is the server thread's id, so that
  * either language can stand on either side. Compiled only where the library is.
  */
@@ -12,7 +12,6 @@
 #include <stdio.h>
 
 #define WORDS 8 /* beyond these a message is a string */
-#define IN_REGISTERS (2 * sizeof(l4_umword_t))
 
 struct message {
     l4_fpage_t fpage;
@@ -45,13 +44,14 @@ static int l4_open(struct bench_server *server, char *address, size_t room)
 /* What answers the message that was received: a descriptor, with its first words in `word`; NIL where it made no sense. */
 static const void *answer(struct bench_server *server, struct message *message, l4_umword_t word[2], l4_msgdope_t received)
 {
-    bool is_string = received.md.strings == 1, in_registers = !is_string && received.md.dwords == 2;
+    if (received.raw == L4_IPC_DOPE(2, 0).raw)
+        return bench_answer(word) == sizeof *word ? L4_IPC_SHORT_MSG : L4_IPC_NIL_DESCRIPTOR;
+    bool is_string = received.md.strings == 1;
     size_t came = is_string ? message->string.snd_size : received.md.dwords * sizeof *word;
-    size_t size = bench_answer(is_string ? server->message : (void *)word);
-    if (in_registers ? !size || size > IN_REGISTERS : size != came)
+    if (bench_answer(is_string ? server->message : (void *)word) != came)
         return L4_IPC_NIL_DESCRIPTOR;
     message->send_dope = received;
-    return in_registers ? L4_IPC_SHORT_MSG : message;
+    return message;
 }
 
 static int l4_serve(struct bench_server *server)
@@ -100,11 +100,11 @@ static int l4_call(struct bench_client *client, size_t size)
     char *request = client->request, *reply = client->reply;
     l4_umword_t word[2] = {0};
     l4_msgdope_t result;
-    if (size <= IN_REGISTERS) {
-        memcpy(word, request, size);
-        int error = l4_ipc_call(own.server, L4_IPC_SHORT_MSG, word[0], word[1], L4_IPC_SHORT_MSG, &word[0], &word[1],
-                                L4_IPC_NEVER, &result);
-        memcpy(reply, word, size);
+    if (size == sizeof *word) { /* in a register, there and back */
+        l4_umword_t answered, unused;
+        int error = l4_ipc_call(own.server, L4_IPC_SHORT_MSG, bench_word(request), 0, L4_IPC_SHORT_MSG, &answered, &unused,
+                                L4_IPC_NEVER, NULL);
+        bench_set_word(reply, answered);
         return error ? failed(error) : 0;
     }
     bool is_string = size > sizeof own.out.word;

@@ -2176,134 +2176,6 @@ public class l4_ipc_h extends l4_ipc_h$shared {
         }
     }
 
-    private static class tpy_l4_call_short {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            l4_ipc_h.C_INT,
-            l4_ipc_h.C_LONG,
-            l4_ipc_h.C_LONG,
-            l4_ipc_h.C_LONG,
-            l4_ipc_h.C_INT,
-            l4_ipc_h.C_LONG
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_call_short");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static FunctionDescriptor tpy_l4_call_short$descriptor() {
-        return tpy_l4_call_short.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static MethodHandle tpy_l4_call_short$handle() {
-        return tpy_l4_call_short.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static MemorySegment tpy_l4_call_short$address() {
-        return tpy_l4_call_short.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static int tpy_l4_call_short(long dest, long word0, long word1, int timeout, long result) {
-        var mh$ = tpy_l4_call_short.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("tpy_l4_call_short", dest, word0, word1, timeout, result);
-            }
-            return (int)mh$.invokeExact(dest, word0, word1, timeout, result);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class tpy_l4_reply_and_wait_short {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            l4_ipc_h.C_INT,
-            l4_ipc_h.C_LONG,
-            l4_ipc_h.C_LONG,
-            l4_ipc_h.C_LONG,
-            l4_ipc_h.C_INT,
-            l4_ipc_h.C_LONG
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_reply_and_wait_short");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static FunctionDescriptor tpy_l4_reply_and_wait_short$descriptor() {
-        return tpy_l4_reply_and_wait_short.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static MethodHandle tpy_l4_reply_and_wait_short$handle() {
-        return tpy_l4_reply_and_wait_short.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static MemorySegment tpy_l4_reply_and_wait_short$address() {
-        return tpy_l4_reply_and_wait_short.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
-     * }
-     */
-    public static int tpy_l4_reply_and_wait_short(long dest, long word0, long word1, int timeout, long result) {
-        var mh$ = tpy_l4_reply_and_wait_short.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("tpy_l4_reply_and_wait_short", dest, word0, word1, timeout, result);
-            }
-            return (int)mh$.invokeExact(dest, word0, word1, timeout, result);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class tpy_l4_send {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             l4_ipc_h.C_INT,
@@ -2487,6 +2359,456 @@ public class l4_ipc_h extends l4_ipc_h$shared {
                 traceDowncall("tpy_l4_wait", receive, timeout, result);
             }
             return (int)mh$.invokeExact(receive, timeout, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_l4_call_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_call_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_call_at$descriptor() {
+        return tpy_l4_call_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MethodHandle tpy_l4_call_at$handle() {
+        return tpy_l4_call_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MemorySegment tpy_l4_call_at$address() {
+        return tpy_l4_call_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static int tpy_l4_call_at(long dest, long send, long word0, long word1, long receive, int timeout, long result) {
+        var mh$ = tpy_l4_call_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_call_at", dest, send, word0, word1, receive, timeout, result);
+            }
+            return (int)mh$.invokeExact(dest, send, word0, word1, receive, timeout, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_l4_reply_and_wait_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_reply_and_wait_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_reply_and_wait_at$descriptor() {
+        return tpy_l4_reply_and_wait_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MethodHandle tpy_l4_reply_and_wait_at$handle() {
+        return tpy_l4_reply_and_wait_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MemorySegment tpy_l4_reply_and_wait_at$address() {
+        return tpy_l4_reply_and_wait_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static int tpy_l4_reply_and_wait_at(long dest, long send, long word0, long word1, long receive, int timeout, long result) {
+        var mh$ = tpy_l4_reply_and_wait_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_reply_and_wait_at", dest, send, word0, word1, receive, timeout, result);
+            }
+            return (int)mh$.invokeExact(dest, send, word0, word1, receive, timeout, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_l4_send_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_send_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_send_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_send_at$descriptor() {
+        return tpy_l4_send_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_send_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MethodHandle tpy_l4_send_at$handle() {
+        return tpy_l4_send_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_send_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MemorySegment tpy_l4_send_at$address() {
+        return tpy_l4_send_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_send_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static int tpy_l4_send_at(long dest, long send, long word0, long word1, int timeout, long result) {
+        var mh$ = tpy_l4_send_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_send_at", dest, send, word0, word1, timeout, result);
+            }
+            return (int)mh$.invokeExact(dest, send, word0, word1, timeout, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_l4_receive_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_receive_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_receive_at$descriptor() {
+        return tpy_l4_receive_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MethodHandle tpy_l4_receive_at$handle() {
+        return tpy_l4_receive_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MemorySegment tpy_l4_receive_at$address() {
+        return tpy_l4_receive_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static int tpy_l4_receive_at(long source, long receive, int timeout, long result) {
+        var mh$ = tpy_l4_receive_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_receive_at", source, receive, timeout, result);
+            }
+            return (int)mh$.invokeExact(source, receive, timeout, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_l4_wait_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_wait_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_wait_at$descriptor() {
+        return tpy_l4_wait_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MethodHandle tpy_l4_wait_at$handle() {
+        return tpy_l4_wait_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MemorySegment tpy_l4_wait_at$address() {
+        return tpy_l4_wait_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static int tpy_l4_wait_at(long receive, int timeout, long result) {
+        var mh$ = tpy_l4_wait_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_wait_at", receive, timeout, result);
+            }
+            return (int)mh$.invokeExact(receive, timeout, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_l4_call_short {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_call_short");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_call_short$descriptor() {
+        return tpy_l4_call_short.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MethodHandle tpy_l4_call_short$handle() {
+        return tpy_l4_call_short.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MemorySegment tpy_l4_call_short$address() {
+        return tpy_l4_call_short.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static int tpy_l4_call_short(long dest, long word0, long word1, int timeout, long result) {
+        var mh$ = tpy_l4_call_short.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_call_short", dest, word0, word1, timeout, result);
+            }
+            return (int)mh$.invokeExact(dest, word0, word1, timeout, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_l4_reply_and_wait_short {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_LONG,
+            l4_ipc_h.C_INT,
+            l4_ipc_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_reply_and_wait_short");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_reply_and_wait_short$descriptor() {
+        return tpy_l4_reply_and_wait_short.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MethodHandle tpy_l4_reply_and_wait_short$handle() {
+        return tpy_l4_reply_and_wait_short.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static MemorySegment tpy_l4_reply_and_wait_short$address() {
+        return tpy_l4_reply_and_wait_short.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
+     * }
+     */
+    public static int tpy_l4_reply_and_wait_short(long dest, long word0, long word1, int timeout, long result) {
+        var mh$ = tpy_l4_reply_and_wait_short.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_reply_and_wait_short", dest, word0, word1, timeout, result);
+            }
+            return (int)mh$.invokeExact(dest, word0, word1, timeout, result);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
