@@ -8,6 +8,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.tetrapylon.generated.l4.l4_ipc_h;
 import org.tetrapylon.internal.Caller;
+import org.tetrapylon.internal.Lasting;
 import org.tetrapylon.internal.Workers;
 
 /**
@@ -39,19 +40,31 @@ final class Calls {
             return callLent(caller, dest, send, word0, word1, receive, timeout, result);
         }
         int code;
-        if (isShort(send, receive)) {
-            code = l4_ipc_h.tpy_l4_call_short(dest, word0, word1, timeout, result.address());
-            Reference.reachabilityFence(result);
-        } else {
-            code = l4_ipc_h.tpy_l4_call(dest, send, word0, word1, receive, timeout, result.segment());
+        try {
+            if (isShort(send, receive)) {
+                code = l4_ipc_h.tpy_l4_call_short(dest, word0, word1, timeout, result.address());
+            } else if (Lasting.during(send) && Lasting.during(receive)) {
+                code = l4_ipc_h.tpy_l4_call_at(dest, send.address(), word0, word1, receive.address(), timeout, result.address());
+            } else {
+                code = l4_ipc_h.tpy_l4_call(dest, send, word0, word1, receive, timeout, result.segment());
+            }
+        } finally {
+            fence(send, receive, result);
         }
         caller.settle();
         return code;
     }
 
-    /** The most frequent case has calls of its own: each segment that is passed costs some 3 ns. */
+    /** The most frequent case has calls of its own, with the fewest arguments. */
     private static boolean isShort(MemorySegment send, MemorySegment receive) {
         return send == L4.L4_IPC_SHORT_MSG && receive == L4.L4_IPC_SHORT_MSG;
+    }
+
+    /** What was passed by its bare address stays reachable until here. */
+    private static void fence(MemorySegment send, MemorySegment receive, IpcResult result) {
+        Reference.reachabilityFence(send);
+        Reference.reachabilityFence(receive);
+        Reference.reachabilityFence(result);
     }
 
     private static int callLent(Caller caller, long dest, MemorySegment send, long word0, long word1, MemorySegment receive, int timeout,
@@ -78,9 +91,19 @@ final class Calls {
                 Reference.reachabilityFence(send);
             }
         }
-        int code = l4_ipc_h.tpy_l4_send(dest, send, word0, word1, timeout, result.segment());
+        int code = sendHere(dest, send, word0, word1, timeout, result);
         caller.settle();
         return code;
+    }
+
+    private static int sendHere(long dest, MemorySegment send, long word0, long word1, int timeout, IpcResult result) {
+        try {
+            return Lasting.during(send)
+                    ? l4_ipc_h.tpy_l4_send_at(dest, send.address(), word0, word1, timeout, result.address())
+                    : l4_ipc_h.tpy_l4_send(dest, send, word0, word1, timeout, result.segment());
+        } finally {
+            fence(send, null, result);
+        }
     }
 
     /** A call of a virtual thread, on a worker, which may have to wait until one of the identities is free. */
@@ -128,18 +151,23 @@ final class Calls {
             return replyOnly(caller, dest, send, word0, word1, timeout, result);
         }
         int code;
-        if (isShort(send, receive)) {
-            code = l4_ipc_h.tpy_l4_reply_and_wait_short(dest, word0, word1, timeout, result.address());
-            Reference.reachabilityFence(result);
-        } else {
-            code = l4_ipc_h.tpy_l4_reply_and_wait(dest, send, word0, word1, receive, timeout, result.segment());
+        try {
+            if (isShort(send, receive)) {
+                code = l4_ipc_h.tpy_l4_reply_and_wait_short(dest, word0, word1, timeout, result.address());
+            } else if (Lasting.during(send) && Lasting.during(receive)) {
+                code = l4_ipc_h.tpy_l4_reply_and_wait_at(dest, send.address(), word0, word1, receive.address(), timeout, result.address());
+            } else {
+                code = l4_ipc_h.tpy_l4_reply_and_wait(dest, send, word0, word1, receive, timeout, result.segment());
+            }
+        } finally {
+            fence(send, receive, result);
         }
         caller.settle();
         return code;
     }
 
     private static int replyOnly(Caller caller, long dest, MemorySegment send, long word0, long word1, int timeout, IpcResult result) {
-        int code = l4_ipc_h.tpy_l4_send(dest, send, word0, word1, timeout, result.segment());
+        int code = sendHere(dest, send, word0, word1, timeout, result);
         caller.settle();
         return code != 0 ? code : result.failed(L4.L4_IPC_RECANCELED);
     }
@@ -149,7 +177,13 @@ final class Calls {
         if (Thread.currentThread().isInterrupted()) {
             return result.failed(L4.L4_IPC_RECANCELED);
         }
-        int code = l4_ipc_h.tpy_l4_receive(source, receive, timeout, result.segment());
+        int code;
+        try {
+            code = Lasting.during(receive) ? l4_ipc_h.tpy_l4_receive_at(source, receive.address(), timeout, result.address())
+                    : l4_ipc_h.tpy_l4_receive(source, receive, timeout, result.segment());
+        } finally {
+            fence(null, receive, result);
+        }
         caller.settle();
         return code;
     }
@@ -159,7 +193,13 @@ final class Calls {
         if (Thread.currentThread().isInterrupted()) {
             return result.failed(L4.L4_IPC_RECANCELED);
         }
-        int code = l4_ipc_h.tpy_l4_wait(receive, timeout, result.segment());
+        int code;
+        try {
+            code = Lasting.during(receive) ? l4_ipc_h.tpy_l4_wait_at(receive.address(), timeout, result.address())
+                    : l4_ipc_h.tpy_l4_wait(receive, timeout, result.segment());
+        } finally {
+            fence(null, receive, result);
+        }
         caller.settle();
         return code;
     }
