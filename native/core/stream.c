@@ -18,6 +18,7 @@
 /* Whatever the progress: who is slower than this on the whole counts as one who makes none. */
 #define PULL_LEAST 1048576 /* bytes a second, after the first */
 #define PUSH_LEAST 67108864
+#define LOOKS_APART 500000000ll    /* ns at most between two looks at the clock of one who runs */
 #define CLIENT_PARTS 65536u /* entries of its list that are looked at in its memory */
 #define BOUNCE 16384u
 
@@ -52,10 +53,27 @@ static bool let_in(struct tpy_exchange *exchange, uint32_t serial)
     return atomic_load(&exchange->serial) == serial && atomic_load(&exchange->state) == TPY_ACCEPTED;
 }
 
-/* How long a transfer may take. */
-static int64_t within(int64_t patience, uint64_t size, uint64_t least)
+/* What a transfer may take in all. Time in which we did not look ourselves, because we were stopped, hardly counts. */
+struct pace {
+    int64_t limit, spent, looked;
+    unsigned looks;
+};
+
+static struct pace pace_for(int64_t patience, uint64_t size, uint64_t least)
 {
-    return patience + (int64_t)(size / least * 1000000000 + size % least * 1000000000 / least);
+    uint64_t seconds = size / least;
+    if (seconds > INT32_MAX) return (struct pace){.limit = TPY_NEVER};
+    return (struct pace){.limit = patience + (int64_t)(seconds * 1000000000 + size % least * 1000000000 / least)};
+}
+
+/* Counted through, however small the steps. */
+static inline bool too_slow(struct pace *pace)
+{
+    if (TPY_LIKELY(pace->looks++ % 64 != 63)) return false;
+    int64_t now = tpy_now(), since = pace->looked ? now - pace->looked : 0;
+    pace->looked = now;
+    pace->spent += since < LOOKS_APART ? since : LOOKS_APART;
+    return pace->spent > pace->limit;
 }
 
 void tpy_stream_reset(struct tpy_exchange *exchange)
@@ -122,16 +140,13 @@ ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const st
 {
     struct tpy_shared *shared = exchange->shared;
     if (!exchange->bulk || !exchange->streaming) return -EFAULT; /* it says that there is more than here, and has not sent it */
-    int64_t progress = 0, begun = 0, limit = within(PULL_PATIENCE, size - done, PULL_LEAST);
+    int64_t progress = 0;
+    struct pace pace = pace_for(PULL_PATIENCE, size - done, PULL_LEAST);
     uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed);
     bool direct_allowed = true;
-    for (unsigned round = 0, looks = 0; done < size; round++) {
+    for (unsigned round = 0; done < size; round++) {
         if (TPY_UNLIKELY(atomic_load_explicit(&exchange->visited, memory_order_relaxed)) && !let_in(exchange, serial)) return -ESTALE;
-        if (looks++ % 64 == 63) { /* counted through, however small the steps */
-            int64_t now = tpy_now();
-            if (begun == 0) begun = now;
-            else if (now - begun > limit) return -EFAULT;
-        }
+        if (TPY_UNLIKELY(too_slow(&pace))) return -EFAULT;
         uint64_t position = offset + done;
         uint64_t filled = atomic_load_explicit(&shared->client.filled, memory_order_acquire);
         uint32_t seek = atomic_load_explicit(&shared->server.seek, memory_order_relaxed);
@@ -208,18 +223,15 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
     struct tpy_shared *shared = exchange->shared;
     uint64_t ring_size, done = 0;
     unsigned char *ring = ring_of(exchange, &ring_size);
-    int64_t progress = 0, begun = 0, limit = within(PUSH_PATIENCE, size, PUSH_LEAST);
+    int64_t progress = 0;
+    struct pace pace = pace_for(PUSH_PATIENCE, size, PUSH_LEAST);
     bool slow = false;
     uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed);
     if (!exchange->streaming) tpy_stream_reset(exchange);
     exchange->pushed = true;
-    for (unsigned round = 0, looks = 0; done < size; round++) {
+    for (unsigned round = 0; done < size; round++) {
         if (TPY_UNLIKELY(atomic_load_explicit(&exchange->visited, memory_order_relaxed)) && !let_in(exchange, serial)) return -ESTALE;
-        if (looks++ % 64 == 63) {
-            int64_t now = tpy_now();
-            if (begun == 0) begun = now;
-            slow = now - begun > limit;
-        }
+        slow |= too_slow(&pace);
         if (exchange->spill_fd >= 0) {
             int result = spill(exchange, offset + done, parts, count, done, size);
             return result < 0 ? result : (ssize_t)size;
