@@ -26,9 +26,22 @@ TPY_PUBLIC int tpy_msg_send(int coid, const void *message, size_t bytes, void *r
                             struct tpy_msg_answer *answer);
 TPY_PUBLIC int tpy_msg_sendv(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts, int64_t nanoseconds,
                              struct tpy_msg_answer *answer);
-/* MsgReceive_r and MsgReceivev_r with their timeout, in the same way. */
+/* MsgReceive_r and MsgReceivev_r with their timeout, in the same way; they are no cancellation points. */
 TPY_PUBLIC rcvid_t tpy_msg_receive(int chid, void *message, size_t bytes, int64_t nanoseconds, struct _msg_info *info);
 TPY_PUBLIC rcvid_t tpy_msg_receivev(int chid, const iov_t *riov, size_t rparts, int64_t nanoseconds, struct _msg_info *info);
+
+/*
+ * The same with addresses as numbers, for callers who know that the memory outlasts the call: where each pointer that is passed costs
+ * something, as in Java. tpy_msg_send_at returns a status that is not negative as it is, or a negative errno, or TPY_STATUS_TOLD: then the
+ * status stands in the answer. The answer is filled whenever there was one.
+ */
+#define TPY_STATUS_TOLD INT64_MIN
+TPY_PUBLIC int64_t tpy_msg_send_at(int coid, uint64_t message, size_t bytes, uint64_t reply, size_t room, int64_t nanoseconds,
+                                   uint64_t answer);
+TPY_PUBLIC rcvid_t tpy_msg_receive_at(int chid, uint64_t message, size_t bytes, int64_t nanoseconds, uint64_t info);
+TPY_PUBLIC int tpy_msg_reply_at(rcvid_t rcvid, long status, uint64_t message, size_t bytes);
+TPY_PUBLIC ssize_t tpy_msg_read_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset);
+TPY_PUBLIC ssize_t tpy_msg_write_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset);
 
 #ifdef __cplusplus
 }

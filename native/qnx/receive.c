@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <sys/neutrino.h>
+#include <tetrapylon_binding.h>
 
 #include "core/fault.h"
 #include "core/iov.h"
@@ -11,6 +12,7 @@
 #include "qnx/priority.h"
 #include "qnx/rcvid.h"
 #include "qnx/result.h"
+#include "qnx/timeout.h"
 
 struct tpy_qnx_slot tpy_qnx_slots[TPY_EXCHANGES_MAX];
 
@@ -74,11 +76,14 @@ static int take_pulse(struct tpy_qnx_channel *channel, const struct tpy_receipt 
 }
 
 static inline __attribute__((always_inline)) rcvid_t receive(
-    int chid, const iov_t *parts, size_t count, struct _msg_info *info, const struct tpy_filter *filter)
+    int chid, const iov_t *parts, size_t count, struct _msg_info *info, const struct tpy_filter *filter,
+    bool cancellation_point)
 {
     struct tpy_qnx_local *local = tpy_qnx_local_get();
     if (TPY_UNLIKELY(!local)) return -EAGAIN;
-    tpy_qnx_cancel_enter(local);
+    if (cancellation_point) tpy_qnx_cancel_enter(local);
+    else if (TPY_UNLIKELY(atomic_load_explicit(&local->cancel_requested, memory_order_relaxed)))
+        tpy_qnx_cancel_settle(local);
 
     struct tpy_qnx_channel *channel = tpy_qnx_channel(chid);
     rcvid_t result = -ESRCH;
@@ -97,37 +102,39 @@ static inline __attribute__((always_inline)) rcvid_t receive(
             result = -EINTR;
     }
     if (TPY_UNLIKELY(local->armed)) local->armed = 0;
-    tpy_qnx_cancel_leave(local);
-    if (TPY_UNLIKELY(result == -EINTR)) pthread_testcancel();
+    if (cancellation_point) {
+        tpy_qnx_cancel_leave(local);
+        if (TPY_UNLIKELY(result == -EINTR)) pthread_testcancel();
+    }
     return result;
 }
 
 rcvid_t MsgReceivev_r(int chid, const iov_t *riov, size_t rparts, struct _msg_info *info)
 {
-    return receive(chid, riov, rparts, info, NULL);
+    return receive(chid, riov, rparts, info, NULL, true);
 }
 
 rcvid_t MsgReceivev(int chid, const iov_t *riov, size_t rparts, struct _msg_info *info)
 {
-    return tpy_qnx_result(receive(chid, riov, rparts, info, NULL));
+    return tpy_qnx_result(receive(chid, riov, rparts, info, NULL, true));
 }
 
 rcvid_t MsgReceive_r(int chid, void *message, size_t bytes, struct _msg_info *info)
 {
     const iov_t part = {message, bytes};
-    return receive(chid, &part, 1, info, NULL);
+    return receive(chid, &part, 1, info, NULL, true);
 }
 
 rcvid_t MsgReceive(int chid, void *message, size_t bytes, struct _msg_info *info)
 {
     const iov_t part = {message, bytes};
-    return tpy_qnx_result(receive(chid, &part, 1, info, NULL));
+    return tpy_qnx_result(receive(chid, &part, 1, info, NULL, true));
 }
 
 int MsgReceivePulsev_r(int chid, const iov_t *piov, size_t parts, struct _msg_info *info)
 {
     (void)info; /* a pulse tells nothing through it */
-    return (int)receive(chid, piov, parts, NULL, &pulses_only);
+    return (int)receive(chid, piov, parts, NULL, &pulses_only, true);
 }
 
 int MsgReceivePulsev(int chid, const iov_t *piov, size_t parts, struct _msg_info *info)
@@ -144,4 +151,30 @@ int MsgReceivePulse_r(int chid, void *pulse, size_t bytes, struct _msg_info *inf
 int MsgReceivePulse(int chid, void *pulse, size_t bytes, struct _msg_info *info)
 {
     return (int)tpy_qnx_result(MsgReceivePulse_r(chid, pulse, bytes, info));
+}
+
+/* ---- For bindings of other languages (tetrapylon_binding.h) */
+
+static inline __attribute__((always_inline)) rcvid_t receive_within(int chid, const iov_t *parts, size_t count, int64_t nanoseconds,
+    struct _msg_info *info)
+{
+    int result = tpy_qnx_timeout_arm(_NTO_TIMEOUT_RECEIVE, nanoseconds);
+    return TPY_LIKELY(result == 0) ? receive(chid, parts, count, info, NULL, false) : result;
+}
+
+rcvid_t tpy_msg_receivev(int chid, const iov_t *riov, size_t rparts, int64_t nanoseconds, struct _msg_info *info)
+{
+    return receive_within(chid, riov, rparts, nanoseconds, info);
+}
+
+rcvid_t tpy_msg_receive(int chid, void *message, size_t bytes, int64_t nanoseconds, struct _msg_info *info)
+{
+    const iov_t part = {message, bytes};
+    return receive_within(chid, &part, 1, nanoseconds, info);
+}
+
+rcvid_t tpy_msg_receive_at(int chid, uint64_t message, size_t bytes, int64_t nanoseconds, uint64_t info)
+{
+    const iov_t part = {(void *)(uintptr_t)message, bytes};
+    return receive_within(chid, &part, 1, nanoseconds, (struct _msg_info *)(uintptr_t)info);
 }

@@ -1,5 +1,6 @@
 /* reply: what a server does with a message it has received: MsgReply, MsgError, MsgRead, MsgWrite. */
 #include <sys/neutrino.h>
+#include <tetrapylon_binding.h>
 
 #include "core/errors.h"
 #include "core/iov.h"
@@ -19,7 +20,8 @@ static inline int finished(rcvid_t rcvid, uint32_t serial, int result)
     return result;
 }
 
-int MsgReplyv_r(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
+/* Inlined into each of its forms, as calls between exported functions are not. */
+static inline __attribute__((always_inline)) int reply(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
 {
     uint32_t serial;
     struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
@@ -27,20 +29,29 @@ int MsgReplyv_r(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
     return finished(rcvid, serial, tpy_finish(exchange, serial, status, riov, rparts));
 }
 
+int MsgReplyv_r(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts) { return reply(rcvid, status, riov, rparts); }
+
 int MsgReplyv(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
 {
-    return (int)tpy_qnx_result(MsgReplyv_r(rcvid, status, riov, rparts));
+    return (int)tpy_qnx_result(reply(rcvid, status, riov, rparts));
 }
 
 int MsgReply_r(rcvid_t rcvid, long status, const void *message, size_t bytes)
 {
     const iov_t part = {(void *)message, bytes};
-    return MsgReplyv_r(rcvid, status, &part, 1);
+    return reply(rcvid, status, &part, 1);
 }
 
 int MsgReply(rcvid_t rcvid, long status, const void *message, size_t bytes)
 {
-    return (int)tpy_qnx_result(MsgReply_r(rcvid, status, message, bytes));
+    const iov_t part = {(void *)message, bytes};
+    return (int)tpy_qnx_result(reply(rcvid, status, &part, 1));
+}
+
+int tpy_msg_reply_at(rcvid_t rcvid, long status, uint64_t message, size_t bytes)
+{
+    const iov_t part = {(void *)(uintptr_t)message, bytes};
+    return reply(rcvid, status, &part, 1);
 }
 
 int MsgError_r(rcvid_t rcvid, int error)
@@ -100,4 +111,14 @@ ssize_t MsgWrite_r(rcvid_t rcvid, const void *message, size_t bytes, size_t offs
 ssize_t MsgWrite(rcvid_t rcvid, const void *message, size_t bytes, size_t offset)
 {
     return tpy_qnx_result(MsgWrite_r(rcvid, message, bytes, offset));
+}
+
+ssize_t tpy_msg_read_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+{
+    return MsgRead_r(rcvid, (void *)(uintptr_t)message, bytes, offset);
+}
+
+ssize_t tpy_msg_write_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+{
+    return MsgWrite_r(rcvid, (void *)(uintptr_t)message, bytes, offset);
 }

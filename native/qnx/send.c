@@ -1,13 +1,14 @@
 /* send: MsgSend and its forms. All are one offer on a connection; nothing is locked or allocated on the way. */
 #include <limits.h>
 #include <sys/neutrino.h>
+#include <tetrapylon_binding.h>
 
 #include "qnx/channel.h"
 #include "qnx/connection_table.h"
 #include "qnx/local.h"
 #include "qnx/reason.h"
 #include "qnx/result.h"
-#include "qnx/send.h"
+#include "qnx/timeout.h"
 
 /* 0 and *status, or a negative errno. */
 static inline __attribute__((always_inline)) int send(
@@ -113,12 +114,39 @@ FORMS(MsgSendvs, (int coid, const iov_t *siov, size_t sparts, void *reply, size_
 FORMS(MsgSendv, (int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts),
       (void)0, siov, sparts, riov, rparts)
 
-int tpy_qnx_send(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts,
-    struct tpy_msg_answer *answer)
+/* ---- For bindings of other languages (tetrapylon_binding.h). Calls between exported functions would not be inlined. */
+
+static inline __attribute__((always_inline)) int send_told(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts,
+    int64_t nanoseconds, struct tpy_msg_answer *answer)
 {
+    int result = tpy_qnx_timeout_arm(_NTO_TIMEOUT_SEND | _NTO_TIMEOUT_REPLY, nanoseconds);
+    if (TPY_UNLIKELY(result != 0)) return result;
     long status = 0;
     uint64_t length = 0;
-    int result = send(coid, siov, sparts, riov, rparts, false, &status, &length);
+    result = send(coid, siov, sparts, riov, rparts, false, &status, &length);
     *answer = (struct tpy_msg_answer){status, length};
     return result;
+}
+
+int tpy_msg_sendv(int coid, const iov_t *siov, size_t sparts, const iov_t *riov, size_t rparts, int64_t nanoseconds,
+    struct tpy_msg_answer *answer)
+{
+    return send_told(coid, siov, sparts, riov, rparts, nanoseconds, answer);
+}
+
+int tpy_msg_send(int coid, const void *message, size_t bytes, void *reply, size_t room, int64_t nanoseconds, struct tpy_msg_answer *answer)
+{
+    SEND_PART;
+    REPLY_PART;
+    return send_told(coid, &out, 1, &in, 1, nanoseconds, answer);
+}
+
+int64_t tpy_msg_send_at(int coid, uint64_t message, size_t bytes, uint64_t reply, size_t room, int64_t nanoseconds, uint64_t answer)
+{
+    const iov_t out = {(void *)(uintptr_t)message, bytes}, in = {(void *)(uintptr_t)reply, room};
+    struct tpy_msg_answer told, *to = (struct tpy_msg_answer *)(uintptr_t)answer;
+    int result = send_told(coid, &out, 1, &in, 1, nanoseconds, &told);
+    *to = told;
+    if (TPY_UNLIKELY(result != 0)) return result;
+    return TPY_LIKELY(told.status >= 0) ? told.status : TPY_STATUS_TOLD;
 }

@@ -37,7 +37,7 @@ public final class Caller {
 
     /** The status of the last answer, as the server gave it. */
     public long status;
-    /** How many bytes the last answer had. */
+    /** Of a virtual thread: how many bytes the last answer had. Of others {@link #answer} tells it. */
     public long length;
 
     /** Of a virtual thread: what its next blocking call is to arm on the worker; 0: nothing. */
@@ -49,6 +49,7 @@ public final class Caller {
 
     private final boolean virtual;
     private final MemorySegment answer;
+    private final long answerAddress;
     private final Wake wake;
     private boolean registered;
 
@@ -62,6 +63,7 @@ public final class Caller {
         registered = virtual;
         wake = virtual ? null : new Wake();
         answer = virtual ? MemorySegment.NULL : Arena.ofAuto().allocate(ANSWER_SIZE, Long.BYTES);
+        answerAddress = answer.address();
     }
 
     /** {@return the calling thread's} */
@@ -90,6 +92,11 @@ public final class Caller {
     /** {@return 64 bytes of native memory that a call of this thread fills with its results; a virtual thread has none} */
     public MemorySegment answer() {
         return answer;
+    }
+
+    /** {@return the address of {@link #answer}, which lives as long as the thread} */
+    public long answerAddress() {
+        return answerAddress;
     }
 
     /** To be called after each call that can block: an interrupt that came too late for it must not end the next one. */

@@ -35,10 +35,18 @@ public final class Workers {
 
     private Workers() {}
 
-    /** {@return the segment in a form that a worker may use: memory confined to this thread as such, since this thread waits} */
+    /**
+     * {@return the segment in a form that a worker may use: memory confined to this thread as such, since this thread waits}
+     *
+     * @throws WrongThreadException if it is confined to another thread
+     * @throws IllegalStateException if its arena is closed
+     */
     public static MemorySegment lend(MemorySegment segment) {
-        return segment.isAccessibleBy(STRANGER) ? segment
-                : MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
+        if (segment.isAccessibleBy(STRANGER)) {
+            return segment;
+        }
+        Lasting.check(segment);
+        return MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
     }
 
     /**

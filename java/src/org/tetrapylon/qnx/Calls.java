@@ -8,11 +8,13 @@ import org.tetrapylon.Errno;
 import org.tetrapylon.generated.qnx.neutrino_h;
 import org.tetrapylon.generated.qnx.tpy_msg_answer;
 import org.tetrapylon.internal.Caller;
+import org.tetrapylon.internal.Lasting;
 import org.tetrapylon.internal.Workers;
 
 /**
- * The blocking calls, each as one downcall that returns a negative errno. Here is decided on which native thread a call runs: the caller's
- * own, or a worker's for a virtual thread. A thread that is interrupted already gets EINTR at once.
+ * The calls that carry payloads and those that can block, each as one downcall that returns a negative errno. Here is decided on which native
+ * thread a call runs: the caller's own, or a worker's for a virtual thread; and whether memory is passed by its address
+ * ({@link Lasting}) or as a segment, which the JDK holds. A thread that is interrupted already gets EINTR at once.
  *
  * <p>Nanoseconds are a timeout from now in the states of that call; {@link #FOREVER} leaves it to what timerTimeout has armed.
  */
@@ -21,12 +23,13 @@ final class Calls {
     /** No timeout of its own. */
     static final long FOREVER = -1;
 
+    private static final long TOLD = neutrino_h.TPY_STATUS_TOLD();
     private static final long STATUS = tpy_msg_answer.status$offset();
     private static final long LENGTH = tpy_msg_answer.length$offset();
 
     private Calls() {}
 
-    // ---- Sending. The status and the length of the reply are in the caller's record afterwards.
+    // ---- Sending. The status of the reply is in the caller's record afterwards, its length is told by length().
 
     static int send(Caller caller, int coid, MemorySegment message, long bytes, MemorySegment reply, long room, long nanoseconds) {
         if (Thread.currentThread().isInterrupted()) {
@@ -38,8 +41,21 @@ final class Calls {
 
     private static int sendHere(Caller caller, int coid, MemorySegment message, long bytes, MemorySegment reply, long room,
             long nanoseconds) {
-        int result = neutrino_h.tpy_msg_send(coid, message, bytes, reply, room, nanoseconds, caller.answer());
-        readAnswer(caller);
+        int result;
+        if (Lasting.during(message) && Lasting.during(reply)) {
+            try {
+                long told = neutrino_h.tpy_msg_send_at(coid, message.address(), bytes, reply.address(), room, nanoseconds,
+                        caller.answerAddress());
+                caller.status = told == TOLD ? status(caller) : told;
+                result = told < 0 && told != TOLD ? (int) told : 0;
+            } finally {
+                Reference.reachabilityFence(message);
+                Reference.reachabilityFence(reply);
+            }
+        } else {
+            result = neutrino_h.tpy_msg_send(coid, message, bytes, reply, room, nanoseconds, caller.answer());
+            caller.status = status(caller);
+        }
         caller.settle();
         return result;
     }
@@ -51,8 +67,7 @@ final class Calls {
         try {
             return (int) onWorker(caller, worker -> {
                 int result = sendHere(worker, coid, lentMessage, bytes, lentReply, room, nanoseconds);
-                caller.status = worker.status;
-                caller.length = worker.length;
+                pass(worker, caller);
                 return result;
             });
         } finally {
@@ -78,7 +93,7 @@ final class Calls {
     private static int sendvHere(Caller caller, int coid, MemorySegment message, long parts, MemorySegment reply, long rparts,
             long nanoseconds) {
         int result = neutrino_h.tpy_msg_sendv(coid, message, parts, reply, rparts, nanoseconds, caller.answer());
-        readAnswer(caller);
+        caller.status = status(caller);
         caller.settle();
         return result;
     }
@@ -88,15 +103,24 @@ final class Calls {
         MemorySegment replyList = Workers.lend(reply.writableList());
         return (int) onWorker(caller, worker -> {
             int result = sendvHere(worker, coid, list, message.parts(), replyList, reply.parts(), nanoseconds);
-            caller.status = worker.status;
-            caller.length = worker.length;
+            pass(worker, caller);
             return result;
         });
     }
 
-    private static void readAnswer(Caller caller) {
-        caller.status = caller.answer().get(ValueLayout.JAVA_LONG, STATUS);
-        caller.length = caller.answer().get(ValueLayout.JAVA_LONG, LENGTH);
+    /** What a worker was told, for the virtual thread that it worked for. */
+    private static void pass(Caller worker, Caller caller) {
+        caller.status = worker.status;
+        caller.length = length(worker);
+    }
+
+    private static long status(Caller caller) {
+        return caller.answer().get(ValueLayout.JAVA_LONG, STATUS);
+    }
+
+    /** {@return how many bytes the last answer had} */
+    static long length(Caller caller) {
+        return caller.isVirtual() ? caller.length : caller.answer().get(ValueLayout.JAVA_LONG, LENGTH);
     }
 
     // ---- Receiving
@@ -111,7 +135,17 @@ final class Calls {
 
     private static long receiveHere(Caller caller, int chid, MemorySegment message, long bytes, MemorySegment info,
             long nanoseconds) {
-        long result = neutrino_h.tpy_msg_receive(chid, message, bytes, nanoseconds, info);
+        long result;
+        if (Lasting.during(message) && Lasting.during(info)) {
+            try {
+                result = neutrino_h.tpy_msg_receive_at(chid, message.address(), bytes, nanoseconds, info.address());
+            } finally {
+                Reference.reachabilityFence(message);
+                Reference.reachabilityFence(info);
+            }
+        } else {
+            result = neutrino_h.tpy_msg_receive(chid, message, bytes, nanoseconds, info);
+        }
         caller.settle();
         return result;
     }
@@ -158,6 +192,41 @@ final class Calls {
                     (lent, none) -> neutrino_h.MsgReceivePulsev_r(chid, lent, parts, none));
         } finally {
             Reference.reachabilityFence(pulse);
+        }
+    }
+
+    // ---- Answering and copying, which do not wait for anybody
+
+    static int reply(long rcvid, long status, MemorySegment message, long bytes) {
+        if (!Lasting.during(message)) {
+            return neutrino_h.MsgReply_r(rcvid, status, message, bytes);
+        }
+        try {
+            return neutrino_h.tpy_msg_reply_at(rcvid, status, message.address(), bytes);
+        } finally {
+            Reference.reachabilityFence(message);
+        }
+    }
+
+    static long read(long rcvid, MemorySegment message, long bytes, long offset) {
+        if (!Lasting.during(message)) {
+            return neutrino_h.MsgRead_r(rcvid, message, bytes, offset);
+        }
+        try {
+            return neutrino_h.tpy_msg_read_at(rcvid, message.address(), bytes, offset);
+        } finally {
+            Reference.reachabilityFence(message);
+        }
+    }
+
+    static long write(long rcvid, MemorySegment message, long bytes, long offset) {
+        if (!Lasting.during(message)) {
+            return neutrino_h.MsgWrite_r(rcvid, message, bytes, offset);
+        }
+        try {
+            return neutrino_h.tpy_msg_write_at(rcvid, message.address(), bytes, offset);
+        } finally {
+            Reference.reachabilityFence(message);
         }
     }
 

@@ -151,7 +151,7 @@ public final class Connection implements AutoCloseable {
         MemorySegment in = reply.isNative() ? reply : caller.in(room);
         finish(caller, Calls.send(caller, coid, out, bytes, in, room, nanoseconds));
         if (!reply.isNative()) {
-            MemorySegment.copy(in, 0, reply, 0, Math.min(room, caller.length));
+            MemorySegment.copy(in, 0, reply, 0, Math.min(room, Calls.length(caller)));
         }
         return caller.status;
     }
@@ -191,7 +191,7 @@ public final class Connection implements AutoCloseable {
         caller.outBuffer(bytes).put(0, message, message.position(), bytes);
         ByteBuffer in = caller.inBuffer(room);
         finish(caller, Calls.send(caller, coid, caller.out(bytes), bytes, caller.in(room), room, nanoseconds));
-        int came = (int) Math.min(room, caller.length);
+        int came = (int) Math.min(room, Calls.length(caller));
         reply.put(reply.position(), in, 0, came);
         reply.position(reply.position() + came);
         message.position(message.limit());
@@ -228,7 +228,7 @@ public final class Connection implements AutoCloseable {
         MemorySegment in = caller.in(room);
         MemorySegment.copy(message, 0, out, ValueLayout.JAVA_BYTE, 0, message.length);
         finish(caller, Calls.send(caller, coid, out, message.length, in, room, nanoseconds));
-        return new Reply(caller.status, in.asSlice(0, Math.min(room, caller.length)).toArray(ValueLayout.JAVA_BYTE));
+        return new Reply(caller.status, in.asSlice(0, Math.min(room, Calls.length(caller))).toArray(ValueLayout.JAVA_BYTE));
     }
 
     /**

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
 import org.tetrapylon.generated.qnx.iovec;
+import org.tetrapylon.internal.Lasting;
 
 /**
  * A list of parts of a message ({@code iov_t[]}), which are gathered and scattered as one run of bytes. The list lies in native memory
@@ -79,9 +80,7 @@ public final class Iov {
     /** {@return the native array, each part of which still has memory behind it} */
     MemorySegment list() {
         for (MemorySegment part : parts) {
-            if (!part.scope().isAlive()) {
-                throw new IllegalStateException("the arena of a part is closed");
-            }
+            Lasting.check(part);
         }
         return list;
     }

@@ -138,7 +138,7 @@ public final class Message implements Received, AutoCloseable {
      * @param status what the client's send returns, whatever it is
      */
     public void reply(long status) {
-        finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, MemorySegment.NULL, 0));
+        answer(status, MemorySegment.NULL, 0);
     }
 
     /**
@@ -149,13 +149,13 @@ public final class Message implements Received, AutoCloseable {
      */
     public void reply(long status, MemorySegment payload) {
         if (payload.isNative()) {
-            finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, payload, payload.byteSize()));
+            answer(status, payload, payload.byteSize());
             return;
         }
         long bytes = payload.byteSize();
         MemorySegment out = Caller.current().out(bytes);
         MemorySegment.copy(payload, 0, out, 0, bytes);
-        finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, out, bytes));
+        answer(status, out, bytes);
     }
 
     /**
@@ -166,7 +166,7 @@ public final class Message implements Received, AutoCloseable {
      */
     public void reply(long status, long bytes) {
         Objects.checkFromIndexSize(0, bytes, buffer.byteSize());
-        finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, buffer, bytes));
+        answer(status, buffer, bytes);
     }
 
     /**
@@ -179,7 +179,7 @@ public final class Message implements Received, AutoCloseable {
         int bytes = payload.remaining();
         Caller caller = Caller.current();
         caller.outBuffer(bytes).put(0, payload, payload.position(), bytes);
-        finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, caller.out(bytes), bytes));
+        answer(status, caller.out(bytes), bytes);
         payload.position(payload.limit());
     }
 
@@ -192,7 +192,14 @@ public final class Message implements Received, AutoCloseable {
     public void reply(long status, byte[] payload) {
         MemorySegment out = Caller.current().out(payload.length);
         MemorySegment.copy(payload, 0, out, ValueLayout.JAVA_BYTE, 0, payload.length);
-        finish("MsgReply", neutrino_h.MsgReply_r(detach(), status, out, payload.length));
+        answer(status, out, payload.length);
+    }
+
+    private void answer(long status, MemorySegment payload, long bytes) {
+        int result = Calls.reply(rcvid, status, payload, bytes);
+        // Only now: a payload that cannot be used leaves the message unanswered.
+        rcvid = 0;
+        finish("MsgReply", result);
     }
 
     /**
@@ -252,11 +259,11 @@ public final class Message implements Received, AutoCloseable {
             throw new IllegalArgumentException("the buffer is read-only");
         }
         if (into.isNative()) {
-            return moved("MsgRead", neutrino_h.MsgRead_r(rcvid, into, into.byteSize(), offset));
+            return moved("MsgRead", Calls.read(rcvid, into, into.byteSize(), offset));
         }
         long bytes = into.byteSize();
         MemorySegment in = Caller.current().in(bytes);
-        long got = moved("MsgRead", neutrino_h.MsgRead_r(rcvid, in, bytes, offset));
+        long got = moved("MsgRead", Calls.read(rcvid, in, bytes, offset));
         MemorySegment.copy(in, 0, into, 0, got);
         return got;
     }
@@ -272,7 +279,7 @@ public final class Message implements Received, AutoCloseable {
         int room = into.remaining();
         Caller caller = Caller.current();
         ByteBuffer in = caller.inBuffer(room);
-        int got = (int) moved("MsgRead", neutrino_h.MsgRead_r(rcvid, caller.in(room), room, offset));
+        int got = (int) moved("MsgRead", Calls.read(rcvid, caller.in(room), room, offset));
         into.put(into.position(), in, 0, got);
         into.position(into.position() + got);
         return got;
@@ -286,7 +293,7 @@ public final class Message implements Received, AutoCloseable {
      */
     public byte[] read(long offset, int bytes) {
         MemorySegment in = Caller.current().in(bytes);
-        long got = moved("MsgRead", neutrino_h.MsgRead_r(rcvid, in, bytes, offset));
+        long got = moved("MsgRead", Calls.read(rcvid, in, bytes, offset));
         return in.asSlice(0, got).toArray(ValueLayout.JAVA_BYTE);
     }
 
@@ -319,7 +326,7 @@ public final class Message implements Received, AutoCloseable {
             out = Caller.current().out(bytes);
             MemorySegment.copy(from, 0, out, 0, bytes);
         }
-        return moved("MsgWrite", neutrino_h.MsgWrite_r(rcvid, out, bytes, offset));
+        return moved("MsgWrite", Calls.write(rcvid, out, bytes, offset));
     }
 
     /**
@@ -333,7 +340,7 @@ public final class Message implements Received, AutoCloseable {
         int bytes = from.remaining();
         Caller caller = Caller.current();
         caller.outBuffer(bytes).put(0, from, from.position(), bytes);
-        int put = (int) moved("MsgWrite", neutrino_h.MsgWrite_r(rcvid, caller.out(bytes), bytes, offset));
+        int put = (int) moved("MsgWrite", Calls.write(rcvid, caller.out(bytes), bytes, offset));
         from.position(from.position() + put);
         return put;
     }

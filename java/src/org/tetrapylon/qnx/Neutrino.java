@@ -592,7 +592,7 @@ public final class Neutrino {
     /** {@return the result of {@link #msgReply}, or a negative errno} */
     public static int msgReply_r(long rcvid, long status, MemorySegment msg, long bytes) {
         source(msg, bytes);
-        return neutrino_h.MsgReply_r(rcvid, status, msg, bytes);
+        return Calls.reply(rcvid, status, msg, bytes);
     }
 
     /**
@@ -654,7 +654,7 @@ public final class Neutrino {
     /** {@return the result of {@link #msgRead}, or a negative errno} */
     public static long msgRead_r(long rcvid, MemorySegment msg, long bytes, long offset) {
         target(msg, bytes);
-        return neutrino_h.MsgRead_r(rcvid, msg, bytes, offset);
+        return Calls.read(rcvid, msg, bytes, offset);
     }
 
     /**
@@ -696,7 +696,7 @@ public final class Neutrino {
     /** {@return the result of {@link #msgWrite}, or a negative errno} */
     public static long msgWrite_r(long rcvid, MemorySegment msg, long bytes, long offset) {
         source(msg, bytes);
-        return neutrino_h.MsgWrite_r(rcvid, msg, bytes, offset);
+        return Calls.write(rcvid, msg, bytes, offset);
     }
 
     /**

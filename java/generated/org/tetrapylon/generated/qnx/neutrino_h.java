@@ -7056,6 +7056,325 @@ public class neutrino_h extends neutrino_h$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class tpy_msg_send_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_LONG,
+            neutrino_h.C_INT,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_msg_send_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t tpy_msg_send_at(int coid, uint64_t message, size_t bytes, uint64_t reply, size_t room, int64_t nanoseconds, uint64_t answer)
+     * }
+     */
+    public static FunctionDescriptor tpy_msg_send_at$descriptor() {
+        return tpy_msg_send_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t tpy_msg_send_at(int coid, uint64_t message, size_t bytes, uint64_t reply, size_t room, int64_t nanoseconds, uint64_t answer)
+     * }
+     */
+    public static MethodHandle tpy_msg_send_at$handle() {
+        return tpy_msg_send_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t tpy_msg_send_at(int coid, uint64_t message, size_t bytes, uint64_t reply, size_t room, int64_t nanoseconds, uint64_t answer)
+     * }
+     */
+    public static MemorySegment tpy_msg_send_at$address() {
+        return tpy_msg_send_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t tpy_msg_send_at(int coid, uint64_t message, size_t bytes, uint64_t reply, size_t room, int64_t nanoseconds, uint64_t answer)
+     * }
+     */
+    public static long tpy_msg_send_at(int coid, long message, long bytes, long reply, long room, long nanoseconds, long answer) {
+        var mh$ = tpy_msg_send_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_msg_send_at", coid, message, bytes, reply, room, nanoseconds, answer);
+            }
+            return (long)mh$.invokeExact(coid, message, bytes, reply, room, nanoseconds, answer);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_msg_receive_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_LONG,
+            neutrino_h.C_INT,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_msg_receive_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * rcvid_t tpy_msg_receive_at(int chid, uint64_t message, size_t bytes, int64_t nanoseconds, uint64_t info)
+     * }
+     */
+    public static FunctionDescriptor tpy_msg_receive_at$descriptor() {
+        return tpy_msg_receive_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * rcvid_t tpy_msg_receive_at(int chid, uint64_t message, size_t bytes, int64_t nanoseconds, uint64_t info)
+     * }
+     */
+    public static MethodHandle tpy_msg_receive_at$handle() {
+        return tpy_msg_receive_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * rcvid_t tpy_msg_receive_at(int chid, uint64_t message, size_t bytes, int64_t nanoseconds, uint64_t info)
+     * }
+     */
+    public static MemorySegment tpy_msg_receive_at$address() {
+        return tpy_msg_receive_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * rcvid_t tpy_msg_receive_at(int chid, uint64_t message, size_t bytes, int64_t nanoseconds, uint64_t info)
+     * }
+     */
+    public static long tpy_msg_receive_at(int chid, long message, long bytes, long nanoseconds, long info) {
+        var mh$ = tpy_msg_receive_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_msg_receive_at", chid, message, bytes, nanoseconds, info);
+            }
+            return (long)mh$.invokeExact(chid, message, bytes, nanoseconds, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_msg_reply_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_INT,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_msg_reply_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_msg_reply_at(rcvid_t rcvid, long status, uint64_t message, size_t bytes)
+     * }
+     */
+    public static FunctionDescriptor tpy_msg_reply_at$descriptor() {
+        return tpy_msg_reply_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_msg_reply_at(rcvid_t rcvid, long status, uint64_t message, size_t bytes)
+     * }
+     */
+    public static MethodHandle tpy_msg_reply_at$handle() {
+        return tpy_msg_reply_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_msg_reply_at(rcvid_t rcvid, long status, uint64_t message, size_t bytes)
+     * }
+     */
+    public static MemorySegment tpy_msg_reply_at$address() {
+        return tpy_msg_reply_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_msg_reply_at(rcvid_t rcvid, long status, uint64_t message, size_t bytes)
+     * }
+     */
+    public static int tpy_msg_reply_at(long rcvid, long status, long message, long bytes) {
+        var mh$ = tpy_msg_reply_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_msg_reply_at", rcvid, status, message, bytes);
+            }
+            return (int)mh$.invokeExact(rcvid, status, message, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_msg_read_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_msg_read_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_read_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static FunctionDescriptor tpy_msg_read_at$descriptor() {
+        return tpy_msg_read_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_read_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static MethodHandle tpy_msg_read_at$handle() {
+        return tpy_msg_read_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_read_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static MemorySegment tpy_msg_read_at$address() {
+        return tpy_msg_read_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_read_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static long tpy_msg_read_at(long rcvid, long message, long bytes, long offset) {
+        var mh$ = tpy_msg_read_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_msg_read_at", rcvid, message, bytes, offset);
+            }
+            return (long)mh$.invokeExact(rcvid, message, bytes, offset);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_msg_write_at {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG,
+            neutrino_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_msg_write_at");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_write_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static FunctionDescriptor tpy_msg_write_at$descriptor() {
+        return tpy_msg_write_at.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_write_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static MethodHandle tpy_msg_write_at$handle() {
+        return tpy_msg_write_at.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_write_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static MemorySegment tpy_msg_write_at$address() {
+        return tpy_msg_write_at.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * ssize_t tpy_msg_write_at(rcvid_t rcvid, uint64_t message, size_t bytes, size_t offset)
+     * }
+     */
+    public static long tpy_msg_write_at(long rcvid, long message, long bytes, long offset) {
+        var mh$ = tpy_msg_write_at.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_msg_write_at", rcvid, message, bytes, offset);
+            }
+            return (long)mh$.invokeExact(rcvid, message, bytes, offset);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int SIGEV_PULSE_PRIO_INHERIT = (int)-1L;
     /**
      * {@snippet lang=c :
@@ -7127,6 +7446,15 @@ public class neutrino_h extends neutrino_h$shared {
      */
     public static int _NTO_TIMEOUT_REPLY() {
         return _NTO_TIMEOUT_REPLY;
+    }
+    private static final long TPY_STATUS_TOLD = -9223372036854775808L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_STATUS_TOLD -9223372036854775808
+     * }
+     */
+    public static long TPY_STATUS_TOLD() {
+        return TPY_STATUS_TOLD;
     }
 }
 
