@@ -48,7 +48,7 @@ TPY_PUBLIC int tpy_thread_number_self(void);
 /*
  * For bindings of other languages, which must be able to wake their thread: from now on hook(1) is called on the calling thread each
  * time before a call of it goes to sleep, and hook(0) when it has woken, which may be many times a call. The hook may call
- * tpy_thread_interrupt, for this thread too: then it does not sleep. It must not do anything else of this library. NULL: no
+ * tpy_thread_interrupt, for this thread too: then it does not sleep; and tpy_thread_number_self. It must not do anything else of this library. NULL: no
  * more. Not called while the thread ends. 0, or -EAGAIN.
  */
 TPY_PUBLIC int tpy_thread_on_sleep(void (*hook)(int asleep));

@@ -21,9 +21,11 @@ struct tpy_qnx_channel;
 
 struct tpy_qnx_local {
     bool known;                      /* in the list */
+    bool bound;                      /* a binding of another language knows this thread (tpy_msg_bind) */
     bool realtime;                   /* SCHED_FIFO or SCHED_RR when it was first seen, and allowed to change */
     int armed;                       /* states of TimerTimeout, 0: none */
     int64_t deadline;                /* of TimerTimeout */
+    int64_t status;                  /* a negative one, see tpy_msg_status */
     _Atomic int cancellable;         /* any: in a call that is a cancellation point */
     _Atomic int cancel_requested;    /* any: pthread_cancel was called for it */
     struct tpy_thread *thread;       /* any */

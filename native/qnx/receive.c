@@ -176,5 +176,6 @@ rcvid_t tpy_msg_receive(int chid, void *message, size_t bytes, int64_t nanosecon
 rcvid_t tpy_msg_receive_at(int chid, uint64_t message, size_t bytes, int64_t nanoseconds, uint64_t info)
 {
     const iov_t part = {(void *)(uintptr_t)message, bytes};
+    if (TPY_UNLIKELY(!tpy_qnx_local.bound)) return TPY_UNBOUND;
     return receive_within(chid, &part, 1, nanoseconds, (struct _msg_info *)(uintptr_t)info);
 }

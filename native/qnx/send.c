@@ -144,9 +144,22 @@ int tpy_msg_send(int coid, const void *message, size_t bytes, void *reply, size_
 int64_t tpy_msg_send_at(int coid, uint64_t message, size_t bytes, uint64_t reply, size_t room, int64_t nanoseconds, uint64_t answer)
 {
     const iov_t out = {(void *)(uintptr_t)message, bytes}, in = {(void *)(uintptr_t)reply, room};
-    struct tpy_msg_answer told, *to = (struct tpy_msg_answer *)(uintptr_t)answer;
+    struct tpy_msg_answer told;
+    if (answer == 0 && TPY_UNLIKELY(!tpy_qnx_local.bound)) return TPY_UNBOUND;
     int result = send_told(coid, &out, 1, &in, 1, nanoseconds, &told);
-    *to = told;
+    if (answer != 0) *(struct tpy_msg_answer *)(uintptr_t)answer = told;
     if (TPY_UNLIKELY(result != 0)) return result;
-    return TPY_LIKELY(told.status >= 0) ? told.status : TPY_STATUS_TOLD;
+    if (TPY_LIKELY(told.status >= 0)) return told.status;
+    tpy_qnx_local.status = told.status;
+    return TPY_STATUS_TOLD;
+}
+
+int64_t tpy_msg_status(void) { return tpy_qnx_local.status; }
+
+int tpy_msg_bind(void)
+{
+    struct tpy_qnx_local *local = tpy_qnx_local_get();
+    if (!local) return -EAGAIN;
+    local->bound = true;
+    return 0;
 }

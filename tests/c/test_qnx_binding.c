@@ -32,6 +32,51 @@ QNX_CASE(a_negative_status_is_no_error_and_the_length_is_told)
     qnx_join(client);
 }
 
+static void send_by_address(int coid, void *argument)
+{
+    char reply[8];
+    struct tpy_msg_answer answer;
+    uint64_t out = (uintptr_t)"x", in = (uintptr_t)reply, at = (uintptr_t)&answer;
+    (void)argument;
+    /* A thread that the binding does not know is told so, and nothing is sent. */
+    CHECK_EQ(tpy_msg_send_at(coid, out, 1, in, sizeof reply, -1, 0), TPY_UNBOUND);
+    CHECK_EQ(tpy_msg_receive_at(1, in, sizeof reply, 0, 0), TPY_UNBOUND);
+    CHECK_EQ(tpy_msg_send_at(coid, out, 1, in, sizeof reply, -1, at), 0);
+    CHECK_EQ(answer.length, 0);
+    CHECK_EQ(tpy_msg_bind(), 0);
+    CHECK_EQ(tpy_msg_send_at(coid, out, 1, in, sizeof reply, -1, 0), TPY_STATUS_TOLD);
+    CHECK_EQ(tpy_msg_status(), -1);
+    CHECK_EQ(tpy_msg_send_at(coid, out, 1, in, sizeof reply, -1, at), TPY_STATUS_TOLD);
+    CHECK_EQ(answer.status, -ESRCH);
+    CHECK_EQ(answer.length, 2);
+    CHECK_EQ(tpy_msg_send_at(coid, out, 1, in, sizeof reply, -1, 0), 1l << 40);
+    CHECK_EQ(memcmp(reply, "abc", 3), 0);
+    CHECK_EQ(tpy_msg_send_at(coid, 8, 1, in, sizeof reply, -1, 0), -EFAULT);
+    CHECK_EQ(tpy_msg_send_at(12345, out, 1, in, sizeof reply, -1, 0), -EBADF);
+}
+
+QNX_CASE(addresses_as_numbers)
+{
+    static const long statuses[] = {0, -1, -ESRCH, 1l << 40};
+    int chid = CHECK_SYS(ChannelCreate(0));
+    struct qnx_client *client = qnx_start(threads, chid, send_by_address, NULL);
+    CHECK_EQ(tpy_msg_bind(), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        char message = 0;
+        struct _msg_info info;
+        rcvid_t rcvid = tpy_msg_receive_at(chid, (uintptr_t)&message, 1, -1, (uintptr_t)&info);
+        CHECK_GT(rcvid, 0);
+        CHECK_EQ(info.msglen, 1);
+        CHECK_EQ(message, 'x');
+        CHECK_EQ(tpy_msg_read_at(rcvid, (uintptr_t)&message, 1, 0), 1);
+        CHECK_EQ(tpy_msg_write_at(rcvid, (uintptr_t)"z", 1, 7), 1);
+        CHECK_EQ(tpy_msg_reply_at(rcvid, statuses[i], (uintptr_t)"abcdefgh", i), 0);
+        CHECK_EQ(tpy_msg_reply_at(rcvid, 0, 0, 0), -ESRCH);
+    }
+    CHECK_EQ(tpy_msg_receive_at(chid, 8, 1, 0, 0), -ETIMEDOUT);
+    qnx_join(client);
+}
+
 CASE(timeouts_in_the_call)
 {
     char buffer[64];

@@ -84,6 +84,11 @@ public final class Caller {
         }
     }
 
+    /** {@return whether the library tells this thread when it sleeps; false only where it has no number left for it} */
+    public boolean isRegistered() {
+        return registered;
+    }
+
     /** {@return whether this is a virtual thread's} */
     public boolean isVirtual() {
         return virtual;
@@ -103,7 +108,15 @@ public final class Caller {
     public void settle() {
         if (wake.sent) {
             wake.sent = false;
+            Wake.UNSETTLED.getAndDecrement();
             tetrapylon_h.tpy_thread_interrupted();
+        }
+    }
+
+    /** As {@link #settle} of the calling thread, which has been registered; its record is looked up only if some thread has to. */
+    public static void settleAny() {
+        if (Wake.UNSETTLED.getPlain() != 0) {
+            CURRENT.get().settle();
         }
     }
 
@@ -155,7 +168,13 @@ public final class Caller {
     /** Called by the library on the thread that sleeps. An exception here would end the JVM. */
     private static void onSleep(int asleep) {
         try {
-            Wake wake = CURRENT.get().wake;
+            Caller caller = CURRENT.get();
+            Wake wake = caller.wake;
+            if (!caller.registered) {
+                // A native thread that was another Java thread before: it has the hook already.
+                wake.thread = tetrapylon_h.tpy_thread_number_self();
+                caller.registered = true;
+            }
             if (asleep != 0) {
                 wake.fallAsleep();
             } else {

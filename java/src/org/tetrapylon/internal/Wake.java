@@ -1,6 +1,7 @@
 package org.tetrapylon.internal;
 
 import java.nio.channels.Selector;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.tetrapylon.generated.core.tetrapylon_h;
 
 /**
@@ -15,6 +16,9 @@ final class Wake extends InterruptListener {
     volatile int thread;
     /** An interrupt was sent in this call. Written under the lock while the thread sleeps, read by the thread when it is awake. */
     boolean sent;
+
+    /** Threads for which such an interrupt has not been settled. */
+    static final AtomicInteger UNSETTLED = new AtomicInteger();
 
     private boolean asleep;
 
@@ -36,7 +40,10 @@ final class Wake extends InterruptListener {
     @Override
     public synchronized Selector wakeup() {
         if (asleep) {
-            sent = true;
+            if (!sent) {
+                sent = true;
+                UNSETTLED.getAndIncrement();
+            }
             tetrapylon_h.tpy_thread_interrupt(thread);
         }
         return this;

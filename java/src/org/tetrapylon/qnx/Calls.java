@@ -23,13 +23,64 @@ final class Calls {
     /** No timeout of its own. */
     static final long FOREVER = -1;
 
-    private static final long TOLD = neutrino_h.TPY_STATUS_TOLD();
+    /** What a send returns whose status is negative. */
+    static final long TOLD = neutrino_h.TPY_STATUS_TOLD();
+
+    private static final long UNBOUND = neutrino_h.TPY_UNBOUND();
     private static final long STATUS = tpy_msg_answer.status$offset();
     private static final long LENGTH = tpy_msg_answer.length$offset();
 
     private Calls() {}
 
-    // ---- Sending. The status of the reply is in the caller's record afterwards, its length is told by length().
+    // ---- Sending
+
+    /**
+     * The short way: no record of the thread is looked up where the memory outlasts the call and the thread is known to the library.
+     *
+     * @return a status that is not negative, or a negative errno, or {@link #TOLD}: then {@link #toldStatus} is the status
+     */
+    static long sendInPlace(int coid, MemorySegment message, long bytes, MemorySegment reply, long room, long nanoseconds) {
+        Thread self = Thread.currentThread();
+        if (!self.isVirtual() && !self.isInterrupted() && Lasting.during(message) && Lasting.during(reply)) {
+            long told;
+            try {
+                told = neutrino_h.tpy_msg_send_at(coid, message.address(), bytes, reply.address(), room, nanoseconds, 0);
+            } finally {
+                Reference.reachabilityFence(message);
+                Reference.reachabilityFence(reply);
+            }
+            if (told >= 0) {
+                Caller.settleAny();
+                return told;
+            }
+            if (told != UNBOUND) {
+                Caller.settleAny();
+                if (told == TOLD) {
+                    Caller.current().status = neutrino_h.tpy_msg_status();
+                }
+                return told;
+            }
+        }
+        Caller caller = known();
+        int result = send(caller, coid, message, bytes, reply, room, nanoseconds);
+        return result != 0 ? result : caller.status >= 0 ? caller.status : TOLD;
+    }
+
+    /** {@return the status of a send that has returned TOLD} */
+    static long toldStatus() {
+        return Caller.current().status;
+    }
+
+    /** {@return the calling thread's record; from now on the library knows that there is one} */
+    private static Caller known() {
+        Caller caller = Caller.current();
+        if (!caller.isVirtual() && caller.isRegistered()) {
+            neutrino_h.tpy_msg_bind();
+        }
+        return caller;
+    }
+
+    // The status of the reply is in the caller's record afterwards, its length is told by length().
 
     static int send(Caller caller, int coid, MemorySegment message, long bytes, MemorySegment reply, long room, long nanoseconds) {
         if (Thread.currentThread().isInterrupted()) {
@@ -41,21 +92,8 @@ final class Calls {
 
     private static int sendHere(Caller caller, int coid, MemorySegment message, long bytes, MemorySegment reply, long room,
             long nanoseconds) {
-        int result;
-        if (Lasting.during(message) && Lasting.during(reply)) {
-            try {
-                long told = neutrino_h.tpy_msg_send_at(coid, message.address(), bytes, reply.address(), room, nanoseconds,
-                        caller.answerAddress());
-                caller.status = told == TOLD ? status(caller) : told;
-                result = told < 0 && told != TOLD ? (int) told : 0;
-            } finally {
-                Reference.reachabilityFence(message);
-                Reference.reachabilityFence(reply);
-            }
-        } else {
-            result = neutrino_h.tpy_msg_send(coid, message, bytes, reply, room, nanoseconds, caller.answer());
-            caller.status = status(caller);
-        }
+        int result = neutrino_h.tpy_msg_send(coid, message, bytes, reply, room, nanoseconds, caller.answer());
+        caller.status = status(caller);
         caller.settle();
         return result;
     }
@@ -125,27 +163,32 @@ final class Calls {
 
     // ---- Receiving
 
-    static long receive(Caller caller, int chid, MemorySegment message, long bytes, MemorySegment info, long nanoseconds) {
-        if (Thread.currentThread().isInterrupted()) {
+    static long receive(int chid, MemorySegment message, long bytes, MemorySegment info, long nanoseconds) {
+        Thread self = Thread.currentThread();
+        if (self.isInterrupted()) {
             return -Errno.EINTR;
         }
-        return caller.isVirtual() ? receiveLent(caller, chid, message, bytes, info, nanoseconds)
-                : receiveHere(caller, chid, message, bytes, info, nanoseconds);
-    }
-
-    private static long receiveHere(Caller caller, int chid, MemorySegment message, long bytes, MemorySegment info,
-            long nanoseconds) {
-        long result;
-        if (Lasting.during(message) && Lasting.during(info)) {
+        if (!self.isVirtual() && Lasting.during(message) && Lasting.during(info)) {
+            long result;
             try {
                 result = neutrino_h.tpy_msg_receive_at(chid, message.address(), bytes, nanoseconds, info.address());
             } finally {
                 Reference.reachabilityFence(message);
                 Reference.reachabilityFence(info);
             }
-        } else {
-            result = neutrino_h.tpy_msg_receive(chid, message, bytes, nanoseconds, info);
+            if (result != UNBOUND) {
+                Caller.settleAny();
+                return result;
+            }
         }
+        Caller caller = known();
+        return caller.isVirtual() ? receiveLent(caller, chid, message, bytes, info, nanoseconds)
+                : receiveHere(caller, chid, message, bytes, info, nanoseconds);
+    }
+
+    private static long receiveHere(Caller caller, int chid, MemorySegment message, long bytes, MemorySegment info,
+            long nanoseconds) {
+        long result = neutrino_h.tpy_msg_receive(chid, message, bytes, nanoseconds, info);
         caller.settle();
         return result;
     }

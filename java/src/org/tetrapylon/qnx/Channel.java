@@ -6,7 +6,6 @@ import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.generated.core.tetrapylon_h;
 import org.tetrapylon.generated.qnx.neutrino_h;
-import org.tetrapylon.internal.Caller;
 
 /**
  * A server's channel, by which messages and pulses come.
@@ -164,15 +163,14 @@ public final class Channel implements AutoCloseable {
     private Received receive(Message into, long nanoseconds) {
         check("MsgReceive");
         into.clear();
-        Caller caller = Caller.current();
         MemorySegment buffer = into.buffer();
         long since = nanoseconds > 0 ? System.nanoTime() : 0;
         long left = nanoseconds;
-        long result = Calls.receive(caller, chid, buffer, buffer.byteSize(), into.info().segment(), left);
+        long result = Calls.receive(chid, buffer, buffer.byteSize(), into.info().segment(), left);
         // A signal is nothing to a Java program: the wait goes on.
         while (result == -Errno.EINTR && !Thread.currentThread().isInterrupted()) {
             left = nanoseconds > 0 ? Math.max(0, nanoseconds - (System.nanoTime() - since)) : nanoseconds;
-            result = Calls.receive(caller, chid, buffer, buffer.byteSize(), into.info().segment(), left);
+            result = Calls.receive(chid, buffer, buffer.byteSize(), into.info().segment(), left);
         }
         if (result > 0) {
             into.received(result);

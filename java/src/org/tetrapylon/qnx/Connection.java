@@ -137,10 +137,14 @@ public final class Connection implements AutoCloseable {
         if (reply.isReadOnly()) {
             throw new IllegalArgumentException("the reply buffer is read-only");
         }
-        Caller caller = Caller.current();
         if (message.isNative() && reply.isNative()) {
-            return finish(caller, Calls.send(caller, coid, message, message.byteSize(), reply, reply.byteSize(), nanoseconds));
+            long told = Calls.sendInPlace(coid, message, message.byteSize(), reply, reply.byteSize(), nanoseconds);
+            if (told < 0 && told != Calls.TOLD) {
+                throw Errno.exception("MsgSend", (int) told);
+            }
+            return told == Calls.TOLD ? Calls.toldStatus() : told;
         }
+        Caller caller = Caller.current();
         long bytes = message.byteSize();
         long room = reply.byteSize();
         MemorySegment out = message;

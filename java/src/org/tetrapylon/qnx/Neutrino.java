@@ -265,6 +265,10 @@ public final class Neutrino {
         return result < 0 ? result : caller.status;
     }
 
+    private static long statusOf(String call, long told) {
+        return told >= 0 ? told : told == Calls.TOLD ? Calls.toldStatus() : check(call, told);
+    }
+
     private static long statusOf(String call, Caller caller, int result) {
         check(call, result);
         return caller.status;
@@ -287,18 +291,15 @@ public final class Neutrino {
     public static long msgSend(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
         source(smsg, sbytes);
         target(rmsg, rbytes);
-        Caller caller = Caller.current();
-        int result = Calls.send(caller, coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER);
-        return statusOf("MsgSend", caller, result);
+        return statusOf("MsgSend", Calls.sendInPlace(coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER));
     }
 
     /** {@return the result of {@link #msgSend}, or a negative errno} */
     public static long msgSend_r(int coid, MemorySegment smsg, long sbytes, MemorySegment rmsg, long rbytes) {
         source(smsg, sbytes);
         target(rmsg, rbytes);
-        Caller caller = Caller.current();
-        int result = Calls.send(caller, coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER);
-        return statusOr(caller, result);
+        long told = Calls.sendInPlace(coid, smsg, sbytes, rmsg, rbytes, Calls.FOREVER);
+        return told == Calls.TOLD ? Calls.toldStatus() : told;
     }
 
     /**
@@ -502,7 +503,7 @@ public final class Neutrino {
     /** {@return the result of {@link #msgReceive}, or a negative errno} */
     public static long msgReceive_r(int chid, MemorySegment msg, long bytes, MsgInfo info) {
         target(msg, bytes);
-        return Calls.receive(Caller.current(), chid, msg, bytes, struct(info), Calls.FOREVER);
+        return Calls.receive(chid, msg, bytes, struct(info), Calls.FOREVER);
     }
 
     /**

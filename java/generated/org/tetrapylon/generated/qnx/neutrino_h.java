@@ -7123,6 +7123,122 @@ public class neutrino_h extends neutrino_h$shared {
         }
     }
 
+    private static class tpy_msg_status {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_LONG    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_msg_status");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t tpy_msg_status()
+     * }
+     */
+    public static FunctionDescriptor tpy_msg_status$descriptor() {
+        return tpy_msg_status.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t tpy_msg_status()
+     * }
+     */
+    public static MethodHandle tpy_msg_status$handle() {
+        return tpy_msg_status.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t tpy_msg_status()
+     * }
+     */
+    public static MemorySegment tpy_msg_status$address() {
+        return tpy_msg_status.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t tpy_msg_status()
+     * }
+     */
+    public static long tpy_msg_status() {
+        var mh$ = tpy_msg_status.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_msg_status");
+            }
+            return (long)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class tpy_msg_bind {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            neutrino_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_msg_bind");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_msg_bind()
+     * }
+     */
+    public static FunctionDescriptor tpy_msg_bind$descriptor() {
+        return tpy_msg_bind.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_msg_bind()
+     * }
+     */
+    public static MethodHandle tpy_msg_bind$handle() {
+        return tpy_msg_bind.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_msg_bind()
+     * }
+     */
+    public static MemorySegment tpy_msg_bind$address() {
+        return tpy_msg_bind.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_msg_bind()
+     * }
+     */
+    public static int tpy_msg_bind() {
+        var mh$ = tpy_msg_bind.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_msg_bind");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class tpy_msg_receive_at {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             neutrino_h.C_LONG,
@@ -7455,6 +7571,15 @@ public class neutrino_h extends neutrino_h$shared {
      */
     public static long TPY_STATUS_TOLD() {
         return TPY_STATUS_TOLD;
+    }
+    private static final long TPY_UNBOUND = -9223372036854775807L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_UNBOUND -9223372036854775807
+     * }
+     */
+    public static long TPY_UNBOUND() {
+        return TPY_UNBOUND;
     }
 }
 
