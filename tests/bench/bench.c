@@ -149,7 +149,9 @@ static void warm(struct session *s, size_t size, bool first)
 {
     bool java = s->entry->server.language == LANGUAGE_JAVA || s->entry->client.language == LANGUAGE_JAVA;
     struct slice_plan plan = {.size = size};
-    uint64_t time = first ? (java ? mode->warm_first_java : mode->warm_first_c) : java ? mode->warm_java : mode->warm_c;
+    uint64_t time = java ? mode->warm_java : mode->warm_c;
+    if (first)
+        time = java ? schedule_warm_java(mode, s->group) : mode->warm_first_c;
     plan.batch_time = plan.single_time = time / 2;
     session_run(s, &plan, &slice);
     plan.batch_time = plan.single_time = mode->warm_java / 2;

@@ -24,6 +24,8 @@ extern const struct schedule schedule_quick, schedule_full;
 int schedule_launches(const struct schedule *schedule, const struct group *group);
 /* Rounds of slices in one launch. */
 int schedule_rounds(const struct schedule *schedule, const struct group *group);
+/* How long a contender in Java calls at first, so that what it runs is compiled. */
+uint64_t schedule_warm_java(const struct schedule *schedule, const struct group *group);
 struct slice_plan schedule_slice(const struct schedule *schedule, const struct group *group, size_t size);
 
 #endif
