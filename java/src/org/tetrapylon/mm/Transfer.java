@@ -19,7 +19,7 @@ final class Transfer {
 
     private static final int MSG_DONTWAIT = 0x40;
     /** After a call that had to wait, so many sleep without trying. */
-    private static final int SLEEPS = 16;
+    private static final int SLEEPS = 128;
 
     /** Whoever makes one native call with the descriptor's number. */
     interface Call {
