@@ -192,6 +192,33 @@ CASE(another_user_takes_only_a_part_of_the_descriptors)
     CHECK_EQ(pthread_join(server, NULL), 0);
 }
 
+/* ---- Times that run backwards ---- */
+
+#define RINGS 64u
+
+CASE(times_that_run_backwards_do_not_keep_the_receiver)
+{
+    struct tpy_lane *lanes[RINGS];
+    struct tpy_receipt receipt;
+    struct iovec none = {NULL, 0};
+    uint32_t id;
+    int error;
+    struct tpy_port *port = core_port(&id);
+    make_scene(id);
+    for (unsigned i = 0; i < RINGS; i++) CHECK((lanes[i] = new_lane(&error)) != NULL);
+    CHECK_OK(tpy_port_inject(port, 0, 255, 0, 0, 0, 0)); /* what comes is queued behind it, by time */
+    uint64_t now = (uint64_t)tpy_now();
+    for (unsigned i = 0; i < RINGS; i++) {
+        for (unsigned slot = 0; slot < TPY_ONEWAY_SLOTS; slot++)
+            lanes[i]->shared->oneway[slot] = (struct tpy_oneway){.stamp = now - i * TPY_ONEWAY_SLOTS - slot};
+        atomic_store(&lanes[i]->shared->offer.post, (uint64_t)TPY_ONEWAY_SLOTS << 32);
+    }
+    int64_t start = tpy_now();
+    for (unsigned i = 0; i <= RINGS * TPY_ONEWAY_SLOTS; i++) CHECK_EQ(tpy_receive(port, NULL, &none, 1, 0, 0, &receipt), 0);
+    CHECK_LT(tpy_now() - start, 2000 * MS);
+    CHECK_OK(tpy_port_destroy(port));
+}
+
 /* ---- Set-up that fails half way ---- */
 
 static void *create_without_seals(void *result)
