@@ -172,9 +172,9 @@ int tpy_qnx_connection_look(int coid, struct tpy_qnx_connection *copy)
 int ConnectFlags_r(pid_t pid, int coid, uint32_t mask, uint32_t bits)
 {
     struct tpy_qnx_connection *entry = tpy_qnx_connection_entry(coid);
-    if (!entry || (pid != 0 && pid != getpid()) || (mask & ~(uint32_t)_NTO_COF_MASK)) return -EINVAL;
+    if (!entry || (pid != 0 && pid != getpid())) return -EINVAL;
     int result = -EINVAL;
-    mask &= ~(uint32_t)_NTO_COF_DEAD;
+    mask &= _NTO_COF_MASK & ~(uint32_t)_NTO_COF_DEAD; /* programs write ~0 for all */
     pthread_mutex_lock(&lock);
     if (atomic_load(&entry->handle)) {
         result = (int)entry->flags;

@@ -159,6 +159,8 @@ CASE(flags_of_a_connection)
     CHECK_EQ(ConnectFlags(0, coid, 0, 0), _NTO_COF_CLOEXEC);
     CHECK_EQ(ConnectFlags(getpid(), coid, _NTO_COF_NOSHARE | _NTO_COF_CLOEXEC, _NTO_COF_NOSHARE), _NTO_COF_CLOEXEC);
     CHECK_EQ(ConnectFlags(0, coid, 0, 0), _NTO_COF_NOSHARE);
+    CHECK_EQ(ConnectFlags(0, coid, ~0u, _NTO_COF_CLOEXEC | _NTO_COF_DEAD), _NTO_COF_NOSHARE);
+    CHECK_EQ(ConnectFlags(0, coid, ~0u, _NTO_COF_NOSHARE), _NTO_COF_CLOEXEC);
     CHECK_ERRNO(ConnectFlags(0, coid + 1, 0, 0), EINVAL);
     CHECK_ERRNO(ConnectFlags(1, coid, 0, 0), EINVAL);
     CHECK_EQ(ConnectFlags_r(0, -1, 0, 0), -EINVAL);

@@ -250,11 +250,29 @@ public final class Neutrino {
      * @throws org.tetrapylon.TetrapylonException EINVAL there is no such client
      */
     public static ClientInfo connectClientInfo(int scoid, int ngroups) {
+        ClientInfo[] info = new ClientInfo[1];
+        check("ConnectClientInfo", connectClientInfo_r(scoid, info, ngroups));
+        return info[0];
+    }
+
+    /**
+     * The twin of {@link #connectClientInfo}.
+     *
+     * @param scoid as there
+     * @param info its first element takes what is told, if there is no error
+     * @param ngroups as there
+     * @return 0, or a negative errno
+     */
+    public static int connectClientInfo_r(int scoid, ClientInfo[] info, int ngroups) {
+        Objects.checkIndex(0, info.length);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment struct = ClientInfo.allocate(arena);
             // The struct has room for that many, and C trusts the number.
-            check("ConnectClientInfo", neutrino_h.ConnectClientInfo_r(scoid, struct, Math.min(ngroups, ClientInfo.groupsMax())));
-            return ClientInfo.read(struct, Math.max(0, ngroups));
+            int result = neutrino_h.ConnectClientInfo_r(scoid, struct, Math.min(ngroups, ClientInfo.groupsMax()));
+            if (result == 0) {
+                info[0] = ClientInfo.read(struct, Math.max(0, ngroups));
+            }
+            return result;
         }
     }
 
