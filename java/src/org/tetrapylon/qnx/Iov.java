@@ -35,7 +35,7 @@ public final class Iov {
      * {@return a list of these parts}
      *
      * @param arena owns the list
-     * @param parts native segments, at least 65,536 of them
+     * @param parts native segments
      */
     public static Iov of(Arena arena, MemorySegment... parts) {
         Iov iov = new Iov(arena, parts.length);
