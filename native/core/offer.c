@@ -291,6 +291,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(!lane)) return error;
     if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF; /* over before the call, whatever ended it */
     if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
+    if (offer->flags & TPY_OFFER_CONTINUE) tpy_own(&lane->shared->offer); /* who holds the exchange does not look yet (tpy_receive_held) */
     offer->reached = TPY_REACHED_NOTHING;
     offer->mark = 0;
     if (TPY_UNLIKELY(atomic_load_explicit(&connection->refused, memory_order_relaxed)) && !(offer->flags & TPY_OFFER_CONTINUE)) return -EBADF;

@@ -28,7 +28,7 @@ struct tpy_spin {
     uint8_t cpus;      /* CPUs allowed when last asked */
     uint16_t asked;    /* waits until we ask again */
     uint16_t hot;      /* waits that were answered at once, since our last turn */
-    uint16_t let_be;   /* turns of an empty loop before the first look at an answer */
+    uint16_t let_be;   /* turns of an empty loop before the first look at what the peer writes next */
     uint16_t turns;    /* to give away: others wanted our CPU not long ago */
     uint8_t strays;    /* sleeps to be narrowed: the last one that was not ended on another CPU than its waker's */
     uint32_t meets;    /* waits in a row, each begun shortly after the one before, that ended while both shared a CPU */
@@ -77,7 +77,8 @@ void tpy_narrow_undo(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t w
 /*
  * Who looks at a line that its peer is about to write takes it away, and the peer must fetch it back first. So a client lets the server be for about
  * as long as its answers take, as learned from how often its first look came too early, and the server has the line in its hands by then
- * (tpy_own). Of 170 ns a round trip takes 115 then. The most is bounded, so that no answer is found much too late.
+ * (tpy_own). Of 170 ns a round trip takes 115 then. The most is bounded, so that no answer is found much too late. Who holds an exchange waits so for
+ * its client's next offer.
  */
 #define TPY_LET_BE_MOST 600 /* some 200 ns: what takes longer does not gain by it */
 #define TPY_LET_BE_UP 8     /* for each look too early, against 1 for each that was not: most find the answer there */
