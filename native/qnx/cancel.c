@@ -2,12 +2,9 @@
  * cancel: pthread_cancel for threads that block in message passing, which is no system call the C library would end.
  *
  * The thread says in its record that it is in such a call; the canceller says that it wants to cancel, and then one
- * of the two sees the other. membarrier makes the thread's half of that free of fences.
+ * of the two sees the other. tpy_fence_threads makes the thread's half of that free of fences.
  */
 #include <pthread.h>
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <sys/neutrino.h>
 
@@ -21,16 +18,6 @@ void tpy_qnx_cancel_settle(struct tpy_qnx_local *local)
     tpy_thread_uncancel(local->thread);
 }
 
-static void heavy_fence(void)
-{
-    static _Atomic int registered;
-    if (!atomic_load(&registered)) {
-        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
-        atomic_store(&registered, 1);
-    }
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) atomic_thread_fence(memory_order_seq_cst);
-}
-
 int tpy_pthread_cancel(pthread_t thread)
 {
     tpy_qnx_locals_lock();
@@ -38,7 +25,7 @@ int tpy_pthread_cancel(pthread_t thread)
     for (struct tpy_qnx_local *local = tpy_qnx_locals(); local && result == 0; local = local->next) {
         if (!pthread_equal(local->self, thread)) continue;
         atomic_store(&local->cancel_requested, 1);
-        heavy_fence();
+        if (!tpy_fence_threads()) atomic_thread_fence(memory_order_seq_cst);
         if (atomic_load(&local->cancellable)) tpy_thread_cancel(local->thread);
     }
     tpy_qnx_locals_unlock();
