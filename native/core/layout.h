@@ -124,14 +124,18 @@ struct tpy_oneway {
     uint8_t kind;
 };
 
+/* Where in their pages the two begin: not both alike, nor where the buffers of most programs do. A load that agrees in the low twelve bits of its address
+ * with a store under way waits for it. */
+#define TPY_OFFER_AT 0x740
+#define TPY_ANSWER_AT 0xb40
 struct tpy_shared {
     struct tpy_server_line server;
     struct tpy_client_line client;
-    unsigned char reserved[4096 - sizeof(struct tpy_server_line) - sizeof(struct tpy_client_line)];
+    unsigned char reserved[4096 + TPY_OFFER_AT - sizeof(struct tpy_server_line) - sizeof(struct tpy_client_line)];
     struct tpy_offer_area offer;
-    unsigned char pad1[5 * 4096 - sizeof(struct tpy_offer_area)];
+    unsigned char pad1[5 * 4096 + TPY_ANSWER_AT - TPY_OFFER_AT - sizeof(struct tpy_offer_area)];
     struct tpy_answer_area answer;
-    unsigned char pad2[5 * 4096 - sizeof(struct tpy_answer_area)];
+    unsigned char pad2[5 * 4096 - TPY_ANSWER_AT - sizeof(struct tpy_answer_area)];
     struct tpy_oneway oneway[TPY_ONEWAY_SLOTS];
 };
 
@@ -174,8 +178,8 @@ struct tpy_node_page {
 _Static_assert(offsetof(struct tpy_offer_area, data) == 24, "40 bytes travel in the line of the post");
 _Static_assert(offsetof(struct tpy_answer_area, data) == 24, "40 bytes travel in the line of the answer");
 _Static_assert(sizeof(struct tpy_oneway) == 24, "wire format");
-_Static_assert(offsetof(struct tpy_shared, offer) == 4096, "wire format");
-_Static_assert(offsetof(struct tpy_shared, answer) == 6 * 4096, "wire format");
+_Static_assert(offsetof(struct tpy_shared, offer) == 4096 + TPY_OFFER_AT, "wire format");
+_Static_assert(offsetof(struct tpy_shared, answer) == 6 * 4096 + TPY_ANSWER_AT, "wire format");
 _Static_assert(offsetof(struct tpy_shared, oneway) == 11 * 4096, "wire format");
 _Static_assert(sizeof(struct tpy_shared) % 4096 == 0, "whole pages");
 
