@@ -1,6 +1,7 @@
 /*
  * fault: see fault.h. tpy_copy is one leaf routine in assembly that uses no stack, so the handler recognises a fault in it by the
- * program counter alone and sends it to the routine's second exit. No per-thread state, no cost while nothing faults.
+ * program counter alone and sends it to the routine's second exit; so it does for the accesses in line (short_copy.h), by their table. No per-thread
+ * state, no cost while nothing faults.
  */
 #define _GNU_SOURCE
 #include "core/fault.h"
@@ -14,8 +15,11 @@
 #include <unistd.h>
 
 #include "core/fork.h"
+#include "core/short_copy.h"
 
 extern const char tpy_copy_begin[], tpy_copy_end[], tpy_copy_fault[];
+/* The linker names the bounds of a section by itself. */
+extern const struct tpy_fault_range __start_tpy_faults[] __attribute__((visibility("hidden"))), __stop_tpy_faults[] __attribute__((visibility("hidden")));
 
 #if defined(__x86_64__)
 /* Up to 32 bytes by overlapping moves, to 1 KiB by 16-byte moves, beyond that by rep movsb, which modern CPUs run a line at a time: but for a destination
@@ -92,13 +96,25 @@ static uintptr_t *program_counter(ucontext_t *context)
 __thread volatile bool tpy_fault_breakable __attribute__((tls_model("initial-exec"), visibility("hidden")));
 static char break_mark; /* what a break's signal carries, so that it is known from all others */
 
+/* Where a copy that faults at `at` goes on; 0: it is no copy of ours. */
+static uintptr_t landing(uintptr_t at)
+{
+    if (at >= (uintptr_t)tpy_copy_begin && at < (uintptr_t)tpy_copy_end) return (uintptr_t)tpy_copy_fault;
+    for (const struct tpy_fault_range *range = __start_tpy_faults; range < __stop_tpy_faults; range++) {
+        uintptr_t begin = (uintptr_t)&range->begin + (uintptr_t)(intptr_t)range->begin, end = (uintptr_t)&range->end + (uintptr_t)(intptr_t)range->end;
+        if (at >= begin && at < end) return end;
+    }
+    return 0;
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     uintptr_t *at = program_counter(context);
     bool is_break = info->si_code == SI_QUEUE && info->si_value.sival_ptr == &break_mark;
     if (is_break && !tpy_fault_breakable) return; /* too late */
-    if (*at >= (uintptr_t)tpy_copy_begin && *at < (uintptr_t)tpy_copy_end) {
-        *at = (uintptr_t)tpy_copy_fault;
+    uintptr_t on = landing(*at);
+    if (on != 0) {
+        *at = on;
         return;
     }
     if (is_break) return;

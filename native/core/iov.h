@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "core/fault.h"
+#include "core/short_copy.h"
 
 #define TPY_PARTS_OWN 8
 
@@ -20,7 +21,11 @@
 static inline int tpy_iov_take(const struct iovec **parts, size_t count, struct iovec own[TPY_PARTS_OWN])
 {
     if (count == 0 || count > TPY_PARTS_OWN) return 0;
-    if (tpy_copy_longs(own, *parts, count * sizeof *own) != 0) return -EFAULT;
+    if (count == 1) { /* the usual one, without going through memory again */
+        uint64_t base, length;
+        if (tpy_load_pair(*parts, &base, &length) != 0) return -EFAULT;
+        *own = (struct iovec){(void *)(uintptr_t)base, length};
+    } else if (tpy_copy_longs(own, *parts, count * sizeof *own) != 0) return -EFAULT;
     *parts = own;
     return 0;
 }
@@ -35,16 +40,21 @@ static inline int tpy_iov_length(const struct iovec *parts, size_t count, uint64
 
 size_t tpy_iov_walk(const struct iovec *parts, size_t count, uint64_t offset, void *flat, size_t length, int *fault, int scatter);
 
+static inline int tpy_iov_copy(void *to, const void *from, size_t length)
+{
+    return length - 8 <= 8 ? tpy_copy_short(to, from, length) : tpy_copy(to, from, length);
+}
+
 /* From the parts, skipping `offset` bytes, to flat memory. Returns bytes copied; fewer than length where the parts end; *fault = 1 where a
  * part could not be accessed (the count is then the bytes before it). */
 static inline size_t tpy_iov_gather(const struct iovec *parts, size_t count, uint64_t offset, void *to, size_t length, int *fault)
 {
-    if (count == 1 && offset == 0 && length <= parts->iov_len && tpy_copy(to, parts->iov_base, length) == 0) return length;
+    if (count == 1 && offset == 0 && length <= parts->iov_len && tpy_iov_copy(to, parts->iov_base, length) == 0) return length;
     return tpy_iov_walk(parts, count, offset, to, length, fault, 0);
 }
 static inline size_t tpy_iov_scatter(const struct iovec *parts, size_t count, uint64_t offset, const void *from, size_t length, int *fault)
 {
-    if (count == 1 && offset == 0 && length <= parts->iov_len && tpy_copy(parts->iov_base, from, length) == 0) return length;
+    if (count == 1 && offset == 0 && length <= parts->iov_len && tpy_iov_copy(parts->iov_base, from, length) == 0) return length;
     return tpy_iov_walk(parts, count, offset, (void *)(uintptr_t)from, length, fault, 1);
 }
 #endif

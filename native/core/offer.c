@@ -25,13 +25,17 @@
 static bool still_writable(const struct iovec *part)
 {
     char *at = part->iov_base;
-    return tpy_copy(at, at, 1) == 0 && tpy_copy(at + part->iov_len - 1, at + part->iov_len - 1, 1) == 0;
+    return tpy_try_byte(at) == 0 && tpy_try_byte(at + part->iov_len - 1) == 0;
 }
 
 /* Finds out how far the reply room can be written, by writing a byte of each page to itself. It is the caller's to be written, so nobody
  * else writes there now. */
 static uint64_t writable(struct tpy_lane *lane, const struct iovec *parts, size_t count)
 {
+    if (TPY_LIKELY(count == 1 && parts->iov_len - 1 < 4096 - ((uintptr_t)parts->iov_base & 4095))) { /* in one page */
+        lane->good_room.iov_len = 0;
+        return TPY_LIKELY(tpy_try_byte(parts->iov_base) == 0) ? TPY_NOWHERE : 0;
+    }
     bool one = count == 1 && parts->iov_len > 4096;
     if (one && parts->iov_base == lane->good_room.iov_base && parts->iov_len == lane->good_room.iov_len && still_writable(parts))
         return TPY_NOWHERE;
@@ -44,9 +48,9 @@ static uint64_t writable(struct tpy_lane *lane, const struct iovec *parts, size_
         char *at = part.iov_base;
         size_t length = part.iov_len;
         if (length == 0) continue;
-        if (tpy_copy(at, at, 1) != 0) return before;
+        if (tpy_try_byte(at) != 0) return before;
         for (size_t next = 4096 - ((uintptr_t)at & 4095); next < length && before + next < PROBE_MOST; next += 4096)
-            if (tpy_copy(at + next, at + next, 1) != 0) return before + next;
+            if (tpy_try_byte(at + next) != 0) return before + next;
         before += length;
     }
     if (one) lane->good_room = *parts;
