@@ -29,7 +29,10 @@ static inline bool tpy_accept_or_drop(struct tpy_exchange *exchange, const struc
         exchange->open = tpy_answer_sequence(answer) == sequence ? UINT32_MAX : tpy_answer_sequence(answer);
         return true;
     }
-    atomic_exchange_explicit(&shared->server.accepted, sequence, memory_order_seq_cst);
+    if (TPY_LIKELY(exchange->fenced)) {
+        atomic_store_explicit(&shared->server.accepted, sequence, memory_order_release);
+        atomic_signal_fence(memory_order_seq_cst);
+    } else atomic_exchange_explicit(&shared->server.accepted, sequence, memory_order_seq_cst);
     uint32_t answer = atomic_load_explicit(&shared->answer.answer, memory_order_seq_cst);
     for (int i = 0; i < 64 && TPY_UNLIKELY(tpy_answer_sequence(answer) == sequence); i++) {
         if (answer & (TPY_ANSWER_CANCEL | TPY_ANSWER_DONE)) return false;

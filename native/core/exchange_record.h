@@ -38,6 +38,7 @@ struct tpy_exchange {
     _Atomic uint32_t visited; /* futex, private: the watcher wants in, or is in: a transfer waits outside */
     uint8_t kind, priority, flags, cpu;
     bool held;            /* the queued offer is the continuation of a turn */
+    bool fenced;          /* its client fences our threads before it takes an offer for not accepted */
     bool unblock_requested;
     bool pushed;          /* push records were written for this sequence */
     _Atomic uint32_t serial; /* counts acceptances, never 0: the handle's second half */

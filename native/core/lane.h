@@ -48,6 +48,7 @@ struct tpy_lane {
     uint32_t exchange;   /* the server's index */
     uint32_t oneway_put;
     bool streaming, server_slept;
+    bool fences;         /* the server counts on it: see strike.c */
     uint8_t server_cpu;  /* where the last answer came from */
     _Atomic uint32_t over; /* 0, or the errno that ends offers: ESRCH, EBADF */
     struct tpy_spin spin;

@@ -33,6 +33,8 @@ enum tpy_say_type {
     TPY_SAY_REPLY      /* server: to HELLO, ATTACH, BIND, BULK; which of them stands in tag */
 };
 
+#define TPY_BIND_FENCES 1u /* flags of BIND: the client fences the server's threads where it must know what they have stored */
+
 #define TPY_SAY_PAYLOAD 64
 struct tpy_say { /* wire format, one datagram */
     uint16_t type;

@@ -123,6 +123,7 @@ static void bind(struct tpy_link *link, const struct tpy_say *say)
         exchange->link = link;
         exchange->client = client;
         exchange->thread = say->thread;
+        exchange->fenced = (say->flags & TPY_BIND_FENCES) && tpy_fence_join();
         answer.exchange = tpy_exchange_index(exchange);
         result = tpy_port_bind(client->port, exchange);
         if (result == 0) {

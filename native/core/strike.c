@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#define STORES_ARRIVE 1000000 /* ns: a store waits for one line to come, well below a microsecond */
+
 /* The answer word to n|bits unless the server answers first (false). *replaced: what stood there. */
 static bool mark(struct tpy_lane *lane, uint32_t bits, uint32_t *replaced)
 {
@@ -53,6 +55,14 @@ void tpy_strike_void(struct tpy_lane *lane)
     mark(lane, TPY_ANSWER_CANCEL, &replaced);
 }
 
+/* The server stores what it accepts without a fence of its own. A kernel that made one when the lane was bound and now does not (a filter for system
+ * calls was put up since) leaves us to wait until no store can still be on its way. */
+static void fence_server(const struct tpy_lane *lane)
+{
+    if (!lane->fences || tpy_fence_peers()) return;
+    for (int64_t until = tpy_now() + STORES_ARRIVE; tpy_now() < until;) tpy_relax();
+}
+
 static int withdraw(struct tpy_lane *lane, uint32_t *before)
 {
     struct tpy_shared *shared = lane->shared;
@@ -60,6 +70,7 @@ static int withdraw(struct tpy_lane *lane, uint32_t *before)
     if (atomic_load(&shared->server.accepted) == lane->sequence) return tpy_lane_is_done(lane, atomic_load(&shared->answer.answer)) ? -1 : 0;
     if (!mark(lane, TPY_ANSWER_CONFIRMED, &replaced)) return -1;
     *before = replaced;
+    fence_server(lane);
     if (atomic_load_explicit(&shared->server.accepted, memory_order_seq_cst) != lane->sequence) {
         atomic_compare_exchange_strong(&shared->answer.answer, &now, lane->sequence << TPY_ANSWER_SHIFT | TPY_ANSWER_CANCEL);
         return 1;

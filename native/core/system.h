@@ -90,6 +90,9 @@ static inline void tpy_lock_give(struct tpy_lock *lock)
 
 /* A full fence in every thread of this process, so that what they do often needs none. Takes a while. False: the kernel would not. */
 bool tpy_fence_threads(void);
+/* The same in every thread of all processes that have joined, ours or not. False: the kernel would not. */
+bool tpy_fence_peers(void);
+bool tpy_fence_join(void);
 
 /* A sealed memory object of this size with every page allocated: descriptor or -errno (-ENOMEM, -EMFILE, -ENFILE). */
 int tpy_memory_create(const char *name, size_t size);

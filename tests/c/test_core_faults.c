@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "core_support.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -327,6 +328,83 @@ static void reply_against_deadline(uint8_t strike, int receivers, unsigned longe
 
 CASE_LIMIT(a_reply_and_a_deadline_never_both_win, 60) { reply_against_deadline(TPY_STRIKE_BOTH, 2, 60000); }
 CASE_LIMIT(an_acceptance_and_a_deadline_never_both_win, 60) { reply_against_deadline(TPY_STRIKE_SEND, 1, 3000); }
+
+/* The same where both meet: the server accepts just when the client withdraws, on another CPU, so that what either stores may not have come to the other
+ * when that looks. The client moves the time of the next acceptance by what became of this one. */
+struct brink {
+    struct tpy_port *port;
+    uint32_t id;
+    _Atomic int64_t begin, after; /* ns: of this offer, and when it is to be accepted */
+    _Atomic unsigned round, over;
+    unsigned finished, late;
+};
+
+static void brink_cpu(int which)
+{
+    cpu_set_t allowed, one;
+    CHECK_OK(sched_getaffinity(0, sizeof allowed, &allowed));
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && which-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            CHECK_OK(sched_setaffinity(0, sizeof one, &one));
+        }
+}
+
+static void *accept_on_the_brink(void *argument)
+{
+    struct brink *brink = argument;
+    unsigned random = 11;
+    brink_cpu(1);
+    for (unsigned round = 1;; round++) {
+        struct tpy_receipt receipt;
+        while (atomic_load(&brink->round) < round) sched_yield();
+        if (atomic_load(&brink->round) == UINT_MAX) return NULL;
+        int64_t when = atomic_load(&brink->begin) + atomic_load(&brink->after) + core_random(&random) % 128;
+        while (tpy_now() < when && atomic_load(&brink->over) < round) {}
+        int result;
+        do result = tpy_receive(brink->port, NULL, NULL, 0, 0, 0, &receipt);
+        while (result == -ETIMEDOUT && atomic_load(&brink->over) < round);
+        if (result == -ETIMEDOUT) continue;
+        CHECK_EQ(result, 0);
+        result = tpy_finish(receipt.exchange, receipt.sequence, 1, NULL, 0);
+        if (result == 0) brink->finished++;
+        else brink->late++;
+    }
+}
+
+CASE_LIMIT(an_acceptance_and_a_withdrawal_on_two_cpus_see_each_other, 60)
+{
+    struct brink brink = {.after = 30000};
+    struct tpy_connection *connection;
+    pthread_t server;
+    unsigned answered = 0, withdrawn = 0;
+    brink.port = core_port(&brink.id);
+    CHECK_OK(tpy_connection_open(getpid(), brink.id, 0, 0, &connection));
+    CHECK_EQ(pthread_create(&server, NULL, accept_on_the_brink, &brink), 0);
+    brink_cpu(0);
+    int64_t end = tpy_now() + 20000 * MS; /* where others want the CPUs too, fewer rounds */
+    for (unsigned round = 1; round <= check_rounds(20000, 200000) && tpy_now() < end; round++) {
+        struct tpy_offer offer = {.deadline = tpy_now(), .strike = TPY_STRIKE_SEND};
+        atomic_store(&brink.begin, offer.deadline);
+        atomic_store(&brink.round, round);
+        int result = tpy_offer(connection, &offer);
+        atomic_store(&brink.over, round);
+        CHECK(result == 0 || result == -ETIMEDOUT);
+        if (result == 0) answered++;
+        else withdrawn++;
+        int64_t after = atomic_load(&brink.after) + (result == 0 ? 20 : -20);
+        atomic_store(&brink.after, after > 0 ? after : 0);
+    }
+    atomic_store(&brink.over, UINT_MAX);
+    atomic_store(&brink.round, UINT_MAX);
+    CHECK_EQ(pthread_join(server, NULL), 0);
+    CHECK_EQ(brink.late, 0);
+    CHECK_EQ(brink.finished, answered);
+    CHECK_GT(answered, 0);
+    CHECK_GT(withdrawn, 0);
+    tpy_port_destroy(brink.port);
+}
 
 /* Several receivers, several clients that come and go to sleep: nobody is left asleep with work waiting. */
 static void call_with_pauses(void *argument)

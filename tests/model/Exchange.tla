@@ -3,9 +3,12 @@
 (* One exchange: a client thread makes Last offers in a row; receivers     *)
 (* accept, finishers finish, and the client may strike at any time.        *)
 (* Follows docs/exchange.md. Every step touches at most one shared word;   *)
-(* the words are sequentially consistent, as the code makes them. Server   *)
-(* code runs under the record's lock, so one server thread at a time is    *)
-(* inside the record; steps of the client fall between any two of its.     *)
+(* the words are sequentially consistent, as the code makes them, but for  *)
+(* the server's store of accepted, which may stay in its CPU's buffer      *)
+(* until the server changes another word in one step or the client fences  *)
+(* the server's threads. Server code runs under the record's lock, so one  *)
+(* server thread at a time is inside the record; steps of the client fall  *)
+(* between any two of its.                                                 *)
 (*                                                                         *)
 (* An answer word is <<sequence, bits>>. "withdraw" is the tentative       *)
 (* strike of an offer that may only end before it is accepted, "cancel"    *)
@@ -16,6 +19,7 @@
 (*   stale      accept does not look at the post again                     *)
 (*   torn       accept does not look at the answer again after its copy    *)
 (*   putback    the client puts back the answer it saw when it posted      *)
+(*   fence      withdraw makes no store go before it looks at accepted     *)
 (*   order      withdraw looks at accepted before it changes the answer    *)
 (*   finish     finish stores DONE without looking what it replaces        *)
 (*   handle     finish does not look whether its handle is still good      *)
@@ -37,6 +41,7 @@ NoHandle == [serial |-> 0, sequence |-> 0, client |-> 0, error |-> FALSE, number
 variables
   \* words both sides see
   post = 0, answer = <<0, "done">>, accepted = 0,
+  buffer = 0,                                             \* the store of accepted, where it is not yet seen
   offerLeft = 0, offerRight = 0, offerContinue = FALSE,  \* offer data and header, plain stores
   answerData = 0, answerHold = FALSE, answerError = FALSE, \* answer data and header, plain stores
   \* the server's private record
@@ -56,6 +61,7 @@ variables
   truth = [s \in Sequences |-> FALSE];                    \* the offer's CONTINUE flag
 
 macro Unlock() { lock := FALSE; }
+macro Drain() { if (buffer /= 0) { accepted := buffer; buffer := 0 } }
 
 \* The lane.
 fair process (client = "client")
@@ -88,6 +94,8 @@ Offer:
         replaced := IF Bug = "putback" THEN before ELSE answer;
         answer := <<n, IF Bug = "tentative" THEN "cancel" ELSE "withdraw">>;
       };
+    Fence:
+      if (Bug # "fence") Drain();
     Look:
       if (Bug # "order") saw := accepted;
     Decide:
@@ -101,7 +109,7 @@ Offer:
       await ~lock;
       deaths := deaths + 1;
       outcome := [s \in Sequences |-> "none"] || accepts := [s \in Sequences |-> 0] || finishes := [s \in Sequences |-> 0];
-      post := 0 || answer := <<0, "done">> || accepted := 0 || n := 0;
+      post := 0 || answer := <<0, "done">> || accepted := 0 || buffer := 0 || n := 0;
       record := [state |-> "idle", sequence |-> 0, open |-> <<0, "done">>, continue |-> FALSE, held |-> FALSE,
                  serial |-> IF Bug = "rebind" THEN 0 ELSE record.serial];
       goto Offer;
@@ -118,7 +126,7 @@ fair process (receiver \in Receivers)
 Receive:
   while (TRUE) {
     either {                                              \* look
-        await ~lock /\ post /= record.sequence;
+        await ~lock /\ buffer = 0 /\ post /= record.sequence; \* who takes the lock sees what was stored before it was given
         lock := TRUE;
         record := [record EXCEPT !.state = "queued", !.sequence = post, !.open = <<0, "done">>];
       Header:
@@ -126,10 +134,10 @@ Receive:
           || record.held := record.held /\ offerContinue;
         Unlock();
     } or {                                                \* accept
-        await ~lock /\ record.state = "queued";
+        await ~lock /\ buffer = 0 /\ record.state = "queued";
         lock := TRUE;
       Accept:
-        accepted := record.sequence;
+        buffer := record.sequence;
       LoadAnswer:
         word := answer;
       LoadPost:
@@ -138,6 +146,7 @@ Receive:
         else if (post /= record.sequence /\ Bug # "stale") goto Drop
         else { record.open := word; goto CopyLeft };
       Confirm:
+        Drain();
         if (answer = word) { answer := <<record.sequence, "confirmed">>; goto Drop }
         else goto LoadAnswer;
       CopyLeft:
@@ -167,13 +176,20 @@ Receive:
   }
 }
 
+\* A CPU's buffer.
+fair process (drain = "drain")
+{
+Buffer:
+  while (TRUE) { await buffer /= 0; accepted := buffer; buffer := 0 }
+}
+
 \* A finish, by any thread, any time, once too often.
 fair process (finisher \in Finishers)
   variables handle = NoHandle, hold = FALSE;
 {
 Idle:
   while (TRUE) {
-      await ~lock;
+      await ~lock /\ buffer = 0;
       with (h \in handles) { handle := h; handles := handles \ {h} };
       if (record.state = "accepted" /\ (record.serial = handle.serial \/ Bug = "handle")) {
         lock := TRUE;

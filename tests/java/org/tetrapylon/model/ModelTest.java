@@ -135,6 +135,7 @@ class ModelTest {
             Check.broken(EXCHANGE, "Exchange", "stale", "Invariant Whole is violated"),
             Check.broken(EXCHANGE, "Exchange", "torn", "Invariant Whole is violated"),
             Check.broken(EXCHANGE, "Exchange", "putback", liveness, "Last = 2"),
+            Check.broken(EXCHANGE, "Exchange", "fence", "Invariant AcceptOnce is violated"),
             Check.broken(EXCHANGE, "Exchange", "order", "Invariant AcceptOnce is violated"),
             Check.broken(EXCHANGE, "Exchange", "finish", "Invariant OneEnd is violated"),
             Check.broken(EXCHANGE, "Exchange", "handle", "Invariant OwnHandle is violated", "Last = 2"),
