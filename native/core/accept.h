@@ -99,6 +99,7 @@ static inline int tpy_accept_plain(struct tpy_exchange *exchange, const struct t
     exchange->tag = offer->tag;
     exchange->send_length = send_length;
     exchange->room = offer->room;
+    for (unsigned i = tpy_lines_ahead(exchange->room); i > 0; i--) tpy_own(exchange->shared->answer.data + TPY_DATA_LATER + (i - 1) * TPY_LINE);
     exchange->received = here;
     exchange->sequence = sequence;
     exchange->held = exchange->pushed = exchange->streaming = exchange->unblock_requested = false;

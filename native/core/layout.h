@@ -186,6 +186,14 @@ _Static_assert(sizeof(struct tpy_shared) % 4096 == 0, "whole pages");
 #define TPY_NOWHERE UINT64_MAX
 /* How much of a send window lies in the exchange itself. */
 static inline uint64_t tpy_inline_part(uint64_t length) { return length <= TPY_INLINE ? length : TPY_INLINE_HEAD; }
+/* The lines of `data` beyond the first that a short window of this length takes, a few at most: nobody polls them, so whoever is to write there next may
+ * fetch them long before (tpy_own). */
+#define TPY_LINES_AHEAD 3u
+static inline unsigned tpy_lines_ahead(uint64_t length)
+{
+    uint64_t lines = length <= TPY_DATA_LATER || length >= TPY_DATA_SHORT ? 0 : (length - TPY_DATA_LATER + TPY_LINE - 1) / TPY_LINE;
+    return lines < TPY_LINES_AHEAD ? (unsigned)lines : TPY_LINES_AHEAD;
+}
 /* Where in `data` a window of this length begins. */
 static inline size_t tpy_data_at(uint64_t length) { return length < TPY_DATA_SHORT ? 0 : TPY_DATA_LATER; }
 static inline uint32_t tpy_post_sequence(uint64_t post) { return ((uint32_t)post >> 1) & TPY_SEQUENCE_MASK; }

@@ -228,6 +228,7 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
     uint64_t length = answer->length;
     int fault;
     lane->server_cpu = answer->cpu;
+    for (unsigned i = tpy_lines_ahead(lane->send_length); i > 0; i--) tpy_own(lane->shared->offer.data + TPY_DATA_LATER + (i - 1) * TPY_LINE);
     lane->fds_announced = (flags & TPY_ANSWER_FDS) != 0;
     /* Known to this thread before the watcher hears of it: its next offer is refused at once. */
     if (TPY_UNLIKELY(flags & TPY_ANSWER_GONE)) atomic_store(&lane->over, ESRCH);
