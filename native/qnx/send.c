@@ -25,18 +25,24 @@ static inline __attribute__((always_inline)) int send(
     struct tpy_connection *connection = tpy_qnx_connection(coid);
     int result;
     if (TPY_LIKELY(connection != NULL)) {
-        struct tpy_offer offer = {
-            .send = siov,
-            .send_parts = sparts,
-            .reply = riov,
-            .reply_parts = rparts,
-            .deadline = TPY_NEVER,
-            .tag = (uint32_t)coid,
-            .kind = TPY_QNX_MESSAGE,
-            .priority = tpy_thread_priority(local->thread),
-            .strike = TPY_STRIKE_BOTH,
-            .linger = tpy_connection_port_flags(connection) & _NTO_CHF_UNBLOCK ? TPY_STRIKE_REPLY : 0,
-        };
+        struct tpy_offer offer; /* field by field: cleared as a whole by a string instruction it would take longer than all the rest of this */
+        offer.send = siov;
+        offer.send_parts = sparts;
+        offer.reply = riov;
+        offer.reply_parts = rparts;
+        offer.deadline = TPY_NEVER;
+        offer.tag = (uint32_t)coid;
+        offer.kind = TPY_QNX_MESSAGE;
+        offer.priority = tpy_thread_priority(local->thread);
+        offer.strike = TPY_STRIKE_BOTH;
+        offer.linger = tpy_connection_port_flags(connection) & _NTO_CHF_UNBLOCK ? TPY_STRIKE_REPLY : 0;
+        offer.fds = NULL;
+        offer.fd_count = 0;
+        offer.flags = 0;
+        offer.reply_within = 0;
+        offer.status = 0; /* for an offer that fails */
+        offer.length = 0;
+        offer.struck = 0;
         if (TPY_UNLIKELY(armed & (_NTO_TIMEOUT_SEND | _NTO_TIMEOUT_REPLY))) {
             offer.deadline = local->deadline;
             offer.strike = (armed & _NTO_TIMEOUT_SEND ? TPY_STRIKE_SEND : 0) |
