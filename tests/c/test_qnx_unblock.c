@@ -83,10 +83,11 @@ QNX_CASE(a_late_reply_gets_esrch_without_a_next_message)
     struct shared *shared = qnx_share(4096);
     struct _msg_info info;
     shared->states = _NTO_TIMEOUT_REPLY | _NTO_TIMEOUT_SEND;
-    shared->milliseconds = 10;
+    shared->milliseconds = 300; /* it ends sending too, so it must not be over before the server, which waits, gets to run */
     int chid = CHECK_SYS(ChannelCreate(0));
     struct qnx_client *client = qnx_start(threads, chid, send_with_timeout, shared);
     rcvid_t late = qnx_receive(chid, &byte, 1);
+    CHECK_EQ(byte, 'x');
     qnx_await(&shared->step, 1);
     CHECK_ERRNO(MsgInfo(late, &info), ESRCH);
     CHECK_ERRNO(MsgReply(late, 99, "late", 4), ESRCH);
