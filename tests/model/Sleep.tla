@@ -1,11 +1,14 @@
 --------------------------------- MODULE Sleep ---------------------------------
 (***************************************************************************)
-(* Sleeping and waking at one port: each client thread has one exchange;   *)
-(* several receivers wait, one of them as the scanner, which sleeps on the *)
-(* posts of the hot exchanges, the others on their private words. Posts of *)
-(* cold exchanges wake nobody by themselves: there the ring word decides.  *)
+(* Sleeping and waking at one port: each client thread has one exchange.   *)
+(* The receivers that look at the same exchanges are a group: those of     *)
+(* "all" look at all of them, those of "one" and "two" at what their face  *)
+(* says is theirs, which it may change at any moment (home). One of a      *)
+(* group is its scanner, which sleeps on the posts of the hot exchanges,   *)
+(* the others on their private words. Posts of cold exchanges wake nobody  *)
+(* by themselves: there the ring word decides, one for all groups.         *)
 (* Follows docs/exchange.md, "Sleeping and waking", and the way            *)
-(* native/core/receive.c and collect.c hold the port's lock.               *)
+(* native/core/receive.c, group.c and collect.c hold the port's lock.      *)
 (*                                                                         *)
 (* What an exchange carries is left out: a post is a number, an answer the *)
 (* number it answers. rung[t] says that thread t's private word has        *)
@@ -26,6 +29,10 @@
 (*   watcher   the watcher wakes only a scanner                            *)
 (*   private   a client reads its private word after it has looked         *)
 (*   finish    finish does not look for the client's SLEEP                 *)
+(*   others    who becomes or was a scanner clears the ring for all groups *)
+(*   told      who moves a client to another group does not tell it        *)
+(*   bell      the watcher wakes but one scanner                           *)
+(*   passed    who takes up what another group gets keeps it to itself     *)
 (***************************************************************************)
 EXTENDS Integers, FiniteSets, TLC
 
@@ -34,6 +41,9 @@ CONSTANTS Receivers, Clients,
           OneWay,     \* clients that only put one-way messages
           Picky,      \* receivers that take messages of Favourites only
           Favourites,
+          Ones, Twos, \* receivers of the groups "one" and "two"
+          AtTwo,      \* clients that are at home in "two" when it begins; the others are in "one"
+          Moves,      \* how often a client is moved to another home
           Last,       \* messages of each client
           Deadlines,  \* how many receives end by their deadline
           Cancels,    \* how many offers are cancelled
@@ -42,7 +52,9 @@ CONSTANTS Receivers, Clients,
 
 Hot == Clients \ Cold
 Nobody == "nobody"
-Takes(r) == IF r \in Picky THEN Favourites ELSE Clients
+Groups == {"all", "one", "two"}
+Homes == {"one", "two", "none"}
+GroupOf(r) == IF r \in Ones THEN "one" ELSE IF r \in Twos THEN "two" ELSE "all"
 
 (* --algorithm Sleep {
 variables
@@ -53,40 +65,51 @@ variables
   rung = [t \in Receivers \union Clients |-> FALSE],
   sleeping = [t \in Receivers \union Clients |-> "no"],    \* "private", "posts", "answer"
   \* private to the server; all but busy under the port's lock
-  lock = FALSE, scanner = Nobody, sleepers = {}, queue = {}, seen = [c \in Clients |-> 0],
+  lock = FALSE, sleepers = {}, queue = {}, seen = [c \in Clients |-> 0],
+  scanner = [g \in Groups |-> Nobody],
+  short = {},                                              \* groups whose scanner sleeps and cannot sleep on all of its posts
+  later = {},                                              \* groups of sleepers without a scanner
+  on = [r \in Receivers |-> {}],                           \* whose posts r sleeps on
   busy = {},                                               \* exchanges whose record a finish holds
+  \* the face's
+  home = [c \in Clients |-> IF c \in AtTwo THEN "two" ELSE "one"], moves = Moves,
   expired = {}, deadlines = Deadlines, returns = Returns,
   \* private to the client
   cancelled = {}, cancels = Cancels;
 
 define {
+  Watched(g) == IF g = "all" THEN Clients ELSE {c \in Clients : home[c] = g}
+  Takes(r) == Watched(GroupOf(r)) \cap IF r \in Picky THEN Favourites ELSE Clients
   Wakeable(r) == queue \cap Takes(r) /= {}
+  Scanners == {scanner[g] : g \in Groups} \ {Nobody}
+  Orphans(g) == IF scanner[g] = Nobody THEN {s \in sleepers : GroupOf(s) = g} ELSE {}
   First(s) == CHOOSE x \in s : TRUE
 }
 
 macro Take() { await ~lock; lock := TRUE; }
 macro Give() { lock := FALSE; }
 macro Notify(t) { rung[t] := TRUE || sleeping[t] := "no"; }
+macro NotifyAll(them) {
+  rung := [t \in DOMAIN rung |-> rung[t] \/ t \in them];
+  sleeping := [t \in DOMAIN sleeping |-> IF t \in them THEN "no" ELSE sleeping[t]];
+}
+macro SetRing() { ring := IF short /= {} THEN "now" ELSE IF later /= {} THEN "later" ELSE "no"; }
 
 \* One look at a post, part of a collect.
-macro Collect(c) {
+macro Collect(c, group) {
   todo := todo \ {c};
-  if (post[c] /= seen[c]) {
+  if (post[c] /= seen[c] /\ c \in Watched(group)) {
     if (c \in busy) late := TRUE
     else { seen[c] := post[c]; queue := queue \union {c} }
   }
 }
 
-\* Tells whoever waits of what is queued, or that someone must look again.
-macro HandOver(me, late) {
-  with (f = {s \in sleepers : Wakeable(s) \/ (late /\ scanner = Nobody /\ Bug # "busy")}) {
-    if (queue /= {} /\ scanner \notin {Nobody, me} /\ Bug # "scanner") {
-      if (f /= {} /\ Bug # "handover") with (s \in f) {
-        rung := [rung EXCEPT ![s] = TRUE, ![scanner] = TRUE];
-        sleeping := [sleeping EXCEPT ![s] = "no", ![scanner] = "no"];
-      } else { Notify(scanner) }
-    } else if (f /= {} /\ Bug # "handover") with (s \in f) { Notify(s) }
-  }
+\* Tells those who wait of what is queued: all scanners that take some of it, else one sleeper that does; and one of `again` to look again.
+macro HandOver(me, again) {
+  with (scan = IF Bug = "scanner" THEN {} ELSE {r \in Scanners : Wakeable(r) /\ (Bug = "passed" => me = "watcher" \/ GroupOf(r) = GroupOf(me))},
+        rest = IF scan = {} /\ Bug # "handover" THEN {r \in sleepers : Wakeable(r)} ELSE {};
+        one \in IF rest = {} THEN {Nobody} ELSE rest; other \in IF again = {} \/ Bug = "busy" THEN {Nobody} ELSE again)
+    NotifyAll(scan \union {one, other});
 }
 
 fair process (client \in Clients)
@@ -96,7 +119,7 @@ Offer:
   while (n < Last /\ self \notin cancelled) {
       n := n + 1;
       if (postSleep[self])                                 \* wakes whoever sleeps on it
-        sleeping := [t \in DOMAIN sleeping |-> IF sleeping[t] = "posts" /\ self \in Hot THEN "no" ELSE sleeping[t]];
+        sleeping := [t \in DOMAIN sleeping |-> IF sleeping[t] = "posts" /\ self \in on[t] THEN "no" ELSE sleeping[t]];
       slept := postSleep[self] /\ Bug = "stale";
       post[self] := n || postSleep[self] := FALSE;
     Ring:
@@ -125,20 +148,21 @@ Receive:
   while (TRUE) {
       Take();
       rung[self] := FALSE;
-      todo := Clients;
+      todo := Watched(GroupOf(self));
     Collect:
-      with (c = First(todo)) { Collect(c); if (todo /= {}) goto Collect };
+      if (todo /= {}) { with (c = First(todo)) { Collect(c, GroupOf(self)) }; if (todo /= {}) goto Collect };
     Choose:
       if (Wakeable(self)) {
         with (c \in queue \cap Takes(self)) { queue := queue \ {c}; mine := c };
         goto Leave;
       } else if (self \in expired) goto Leave
       else {
-        HandOver(self, FALSE);
+        HandOver(self, {});
         if (late) { late := FALSE; Give(); goto Receive }
-        else if (scanner = Nobody) {
-          scanner := self;
-          ring := "no";
+        else if (scanner[GroupOf(self)] = Nobody) {
+          scanner[GroupOf(self)] := self;
+          later := later \ {GroupOf(self)};
+          if (Bug = "others") ring := "no" else SetRing();
           Give();
         } else {
           if (Bug = "clear") ring := "no";
@@ -149,30 +173,37 @@ Receive:
       };
     Spin:
       Take();
-      todo := Hot;
+      todo := Hot \cap Watched(GroupOf(self));
     SetSleep:
       while (todo /= {}) with (c = First(todo)) {
         todo := todo \ {c};
+        on[self] := on[self] \union {c};
         expected[c] := IF Bug = "sleepbit" THEN post[c] ELSE seen[c];
         if (post[c] = seen[c] \/ Bug = "sleepbit") postSleep[c] := TRUE else news := TRUE;
       };
-      if (Cold /= {} /\ Bug # "now") ring := "now";
+      if (Cold \cap Watched(GroupOf(self)) /= {}) short := short \union {GroupOf(self)};
+      if (Bug # "now") SetRing();
       Give();
-      todo := IF Bug = "sleepbit" THEN Cold ELSE Clients;
+      todo := IF Bug = "sleepbit" THEN Cold ELSE Watched(GroupOf(self));
     LookAgain:
-      while (todo /= {}) with (c = First(todo)) { todo := todo \ {c}; if (post[c] /= seen[c]) news := TRUE };
-      if (Cold /= {} /\ Bug = "now") ring := "now";
+      while (todo /= {}) with (c = First(todo)) {
+        todo := todo \ {c};
+        if (post[c] /= seen[c] /\ c \in Watched(GroupOf(self))) news := TRUE;
+      };
+      if (Bug = "now") SetRing();
       if (news) { news := FALSE; goto Back };
     Futex:
-      if (~rung[self] /\ \A c \in Hot : postSleep[c] /\ post[c] = expected[c]) sleeping[self] := "posts";
+      if (~rung[self] /\ \A c \in on[self] : postSleep[c] /\ post[c] = expected[c]) sleeping[self] := "posts";
     Back:
       await sleeping[self] = "no";
       Take();
       expected := [c \in Hot |-> 0];
-      scanner := Nobody;
-      ring := "no";
+      on[self] := {};
+      scanner[GroupOf(self)] := Nobody;
+      short := short \ {GroupOf(self)};
+      if (Bug = "others") ring := "no" else SetRing();
       rung[self] := FALSE;
-      todo := Clients;
+      todo := Watched(GroupOf(self));
       goto Collect;
     Follow:
       if (~rung[self]) sleeping[self] := "private";
@@ -181,18 +212,24 @@ Receive:
       Take();
       sleepers := sleepers \ {self};
       rung[self] := FALSE;
-      todo := Clients;
+      todo := Watched(GroupOf(self));
       goto Collect;
     Leave:
       late := FALSE;
-      if (sleepers /= {} /\ scanner = Nobody /\ ~(Bug = "deadline" /\ self \in expired)) {
-        ring := "later";
-        if (Bug # "later") todo := Clients else goto Left;
-      } else goto Left;
+      if (Orphans(GroupOf(self)) /= {} /\ GroupOf(self) \in later) goto Left
+      else if (Orphans(GroupOf(self)) /= {} /\ ~(Bug = "deadline" /\ self \in expired)) {
+        later := later \union {GroupOf(self)};
+        SetRing();
+        if (Bug # "later") todo := Watched(GroupOf(self)) else goto Left;
+      } else {
+        later := later \ {GroupOf(self)};
+        SetRing();
+        goto Left;
+      };
     Leaving:
-      with (c = First(todo)) { Collect(c); if (todo /= {}) goto Leaving };
+      if (todo /= {}) { with (c = First(todo)) { Collect(c, GroupOf(self)) }; if (todo /= {}) goto Leaving };
     Left:
-      if (~(Bug = "deadline" /\ self \in expired)) { HandOver(self, late) };
+      if (~(Bug = "deadline" /\ self \in expired)) { HandOver(self, IF late THEN Orphans(GroupOf(self)) ELSE {}) };
       late := FALSE;
       Give();
     Away:-                                                 \* may never come back
@@ -224,13 +261,13 @@ Watch:
   while (TRUE) {
       await datagram /\ ~lock;
       datagram := FALSE;
-      if (scanner /= Nobody) { Notify(scanner); goto Watch }
-      else if (sleepers /= {} /\ Bug # "watcher") { lock := TRUE; todo := Clients }
+      if (Scanners /= {} /\ (Scanners = {scanner["all"]} \/ Bug \in {"bell", "watcher"})) { with (s \in Scanners) Notify(s); goto Watch }
+      else if (Scanners \union sleepers /= {} /\ Bug # "watcher") { lock := TRUE; todo := Clients }
       else goto Watch;
     Collect:
-      with (c = First(todo)) { Collect(c); if (todo /= {}) goto Collect };
+      with (c = First(todo)) { Collect(c, "all"); if (todo /= {}) goto Collect };
     HandOver:
-      HandOver("watcher", late);
+      if (late /\ Bug # "busy") { NotifyAll(Scanners \union sleepers) } else { HandOver("watcher", {}) };
       late := FALSE;
       Give();
   }
@@ -245,6 +282,19 @@ Deadline:
       expired := expired \union {r};
       sleeping[r] := "no";
     }
+}
+
+process (mover = "mover")                                  \* or a client that has just bound: it comes from nowhere
+{
+Move:
+  while (TRUE) {
+      await moves > 0;
+      with (c \in Clients, h \in Homes \ {home[c]}) home[c] := h;
+      moves := moves - 1;
+    Tell:
+      await ~lock;
+      if (Bug # "told") { NotifyAll(Scanners \union sleepers) };
+  }
 }
 
 process (canceller = "canceller")
@@ -271,7 +321,7 @@ Pending(c) == post[c] /= seen[c] \/ c \in queue
 \* Nothing moves but by a receiver that comes back, a deadline, or a cancel.
 Quiet ==
   /\ ~datagram /\ ~lock /\ pc["watcher"] = "Watch"
-  /\ pc["canceller"] \in {"Cancel", "Done"}
+  /\ pc["canceller"] \in {"Cancel", "Done"} /\ pc["mover"] = "Move"
   /\ \A r \in Receivers : Sleeps(r) \/ Resting(r)
   /\ \A c \in Clients : Sleeps(c) \/ pc[c] = "Done"
 
