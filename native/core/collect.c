@@ -14,6 +14,8 @@ struct pass {
     struct tpy_port *port;
     struct tpy_item *first; /* queued first in this pass, with its time still open */
     uint64_t first_stamp;   /* what its client wrote */
+    uint64_t first_looked_at; /* of its exchange */
+    uint64_t looked_at; /* of the exchange at hand */
     uint64_t now;
 };
 
@@ -27,7 +29,8 @@ static uint64_t pass_time(struct pass *pass)
 static uint64_t believed(struct pass *pass, uint64_t stamp)
 {
     if (stamp == 0 || stamp > pass_time(pass)) return pass_time(pass);
-    return stamp < pass->port->collected_at ? pass->port->collected_at : stamp;
+    uint64_t looked = pass->looked_at > pass->port->collected_at ? pass->looked_at : pass->port->collected_at;
+    return stamp < looked ? looked : stamp;
 }
 
 /* The time of an offer is when its client says it began to wait; one taken at once carries no time, and needs none. */
@@ -36,13 +39,17 @@ static void queue(struct pass *pass, struct tpy_item *item, uint64_t stamp)
     if (pass->port->queued == 0 && !pass->first) {
         pass->first = item;
         pass->first_stamp = stamp;
+        pass->first_looked_at = pass->looked_at;
         item->stamp = 0;
         tpy_port_enqueue(pass->port, item, false);
         return;
     }
     if (pass->first && pass->first->queued && pass->first->stamp == 0) {
+        uint64_t looked_at = pass->looked_at;
         tpy_port_dequeue(pass->port, pass->first);
+        pass->looked_at = pass->first_looked_at;
         pass->first->stamp = believed(pass, pass->first_stamp);
+        pass->looked_at = looked_at;
         tpy_port_enqueue(pass->port, pass->first, false);
     }
     item->stamp = believed(pass, stamp);
@@ -135,32 +142,52 @@ static void collect_offer(struct pass *pass, struct tpy_exchange *exchange, uint
     queue(pass, &exchange->item, stamp);
 }
 
-bool tpy_port_collect(struct tpy_port *port)
+/* True: its record was busy. */
+__attribute__((always_inline)) static inline bool collect(struct pass *pass, struct tpy_entry *entry)
+{
+    struct tpy_shared *shared = atomic_load_explicit(&entry->shared, memory_order_relaxed);
+    uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
+    if (post == atomic_load_explicit(&entry->seen, memory_order_relaxed)) return false;
+    struct tpy_exchange *exchange = entry->exchange;
+    if (!tpy_lock_try(&exchange->lock)) return true; /* some thread is finishing it: soon */
+    uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed);
+    if (state != TPY_FREE && state != TPY_ORPHAN) {
+        uint32_t sequence = tpy_post_sequence(post);
+        pass->looked_at = exchange->looked_at;
+        if (TPY_UNLIKELY((uint32_t)(post >> 32) != exchange->oneway_seen)) collect_oneways(pass, exchange, (uint32_t)(post >> 32));
+        if (sequence != exchange->sequence && sequence != 0) collect_offer(pass, exchange, sequence);
+    }
+    atomic_store_explicit(&entry->seen, post, memory_order_relaxed);
+    entry->used = ++pass->port->turn;
+    tpy_lock_give(&exchange->lock);
+    return false;
+}
+
+__attribute__((noinline)) static bool collect_one(struct tpy_port *port, struct tpy_entry *entry)
+{
+    struct pass pass = {.port = port};
+    return entry && collect(&pass, entry);
+}
+
+__attribute__((always_inline)) static inline bool collect_all(struct tpy_port *port, const struct tpy_filter *watched)
 {
     struct pass pass = {.port = port};
     struct tpy_entry *entries = atomic_load_explicit(&port->entries, memory_order_relaxed);
     uint32_t count = atomic_load_explicit(&port->entry_count, memory_order_relaxed);
     bool busy = false;
-    for (uint32_t i = 0; i < count; i++) {
-        struct tpy_entry *entry = &entries[i];
-        struct tpy_shared *shared = atomic_load_explicit(&entry->shared, memory_order_relaxed);
-        uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
-        if (post == atomic_load_explicit(&entry->seen, memory_order_relaxed)) continue;
-        struct tpy_exchange *exchange = entry->exchange;
-        if (!tpy_lock_try(&exchange->lock)) { /* some thread is finishing it: soon */
-            busy = true;
-            continue;
-        }
-        uint8_t state = atomic_load_explicit(&exchange->state, memory_order_relaxed);
-        if (state != TPY_FREE && state != TPY_ORPHAN) {
-            uint32_t sequence = tpy_post_sequence(post);
-            if (TPY_UNLIKELY((uint32_t)(post >> 32) != exchange->oneway_seen)) collect_oneways(&pass, exchange, (uint32_t)(post >> 32));
-            if (sequence != exchange->sequence && sequence != 0) collect_offer(&pass, exchange, sequence);
-        }
-        atomic_store_explicit(&entry->seen, post, memory_order_relaxed);
-        entry->used = ++port->turn;
-        tpy_lock_give(&exchange->lock);
-    }
-    if (pass.now) port->collected_at = pass.now;
+    for (uint32_t i = 0; i < count; i++)
+        if (tpy_watches(watched, &entries[i]) && TPY_UNLIKELY(collect(&pass, &entries[i]))) busy = true;
+    if (TPY_LIKELY(pass.now == 0)) return busy;
+    if (!watched) port->collected_at = pass.now;
+    for (uint32_t i = 0; watched && i < count; i++)
+        if (tpy_watches(watched, &entries[i])) entries[i].exchange->looked_at = pass.now;
     return busy;
+}
+
+bool tpy_port_collect(struct tpy_port *port) { return collect_all(port, NULL); }
+
+bool tpy_port_collect_watched(struct tpy_port *port, const struct tpy_filter *watched)
+{
+    if (!watched) return tpy_port_collect(port);
+    return watched->only ? collect_one(port, tpy_entry_of(port, watched->only)) : collect_all(port, watched);
 }

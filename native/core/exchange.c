@@ -85,6 +85,7 @@ int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
         exchange->fd_count = 0;
         exchange->bulk = NULL;
         exchange->item = (struct tpy_item){0};
+        exchange->looked_at = 0;
         exchange->fds_given = exchange->held = exchange->pushed = exchange->unblock_requested = false;
         atomic_store(&exchange->ending, false);
         atomic_store(&exchange->visited, 0);

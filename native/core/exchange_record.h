@@ -58,6 +58,7 @@ struct tpy_exchange {
     uint32_t oneway_seen; /* one-way messages taken from the ring */
     uint32_t oneway_queued;
     struct tpy_item item;
+    uint64_t looked_at;   /* CLOCK_MONOTONIC ns, beside the port's collected_at: what it had posted before had been collected */
     uint64_t push_head;   /* reply stream: bytes produced in this sequence */
     uint64_t taken;       /* send stream: window offset up to which the client may overwrite */
     uint64_t ring_base;   /* as the client said, made sense of */

@@ -204,7 +204,9 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
             continue;
         }
         int64_t until = wait.deadline;
-        if (!rung && atomic_load(lane->ring) != TPY_RING_NO && !(rung = ring(lane))) {
+        /* A continuation goes to who holds the exchange, and that one, if it waits, sleeps on the post itself. */
+        uint32_t bell = rung ? TPY_RING_NO : atomic_load(lane->ring);
+        if (bell != TPY_RING_NO && !(bell == TPY_RING_LATER && (offer->flags & TPY_OFFER_CONTINUE)) && !(rung = ring(lane))) {
             int64_t soon = tpy_now() + RING_RETRY;
             if (soon < until) until = soon;
         }
@@ -257,7 +259,7 @@ static inline bool post(struct tpy_lane *lane)
     _Atomic uint64_t *word = &lane->shared->offer.post;
     uint64_t old = atomic_exchange_explicit(word, (uint64_t)lane->oneway_put << 32 | (uint64_t)lane->posted << 1, memory_order_seq_cst);
     if (TPY_LIKELY(!(old & TPY_POST_SLEEP))) return false;
-    tpy_futex_wake(word, 1);
+    tpy_futex_wake(word, INT_MAX); /* receivers with different filters may sleep on it */
     return true;
 }
 

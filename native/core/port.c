@@ -26,8 +26,6 @@ static void in_child(void)
         if (table[id]) {
             atomic_store(&table[id]->lock.word, 0);
             atomic_store(&table[id]->open, false);
-            table[id]->scanner = NULL;
-            table[id]->sleepers = NULL;
         }
     memset(table, 0, sizeof table); /* the records stay allocated: the parent's threads were using them at an unknown point */
 }
@@ -57,6 +55,7 @@ void tpy_port_put(struct tpy_port *port)
     if (port->ops->closed) port->ops->closed(port->face);
     for (unsigned i = 0; i < port->retired_count; i++) free(port->retired[i]);
     free(atomic_load(&port->entries));
+    tpy_group_free(port);
     for (int priority = 0; priority < 256; priority++)
         while (port->heads[priority].next != &port->heads[priority]) {
             struct tpy_item *item = port->heads[priority].next;
@@ -191,6 +190,10 @@ bool tpy_filter_admits(const struct tpy_filter *filter, const struct tpy_item *i
 
 struct tpy_item *tpy_port_best(struct tpy_port *port, const struct tpy_filter *filter)
 {
+    if (filter && filter->only) { /* known where it would be */
+        struct tpy_item *item = &filter->only->item;
+        return item->queued && filter->only->port == port && tpy_filter_admits(filter, item) ? item : NULL;
+    }
     for (int word = 3; word >= 0; word--)
         for (uint64_t bits = port->occupied[word]; bits; bits &= ~(1ull << (63 - __builtin_clzll(bits)))) {
             struct tpy_item *head = &port->heads[word * 64 + 63 - __builtin_clzll(bits)];
@@ -198,25 +201,6 @@ struct tpy_item *tpy_port_best(struct tpy_port *port, const struct tpy_filter *f
                 if (tpy_filter_admits(filter, item)) return item;
         }
     return NULL;
-}
-
-void tpy_port_hand_over(struct tpy_port *port, bool everybody)
-{
-    if (everybody) {
-        atomic_fetch_add(&port->event, 1);
-        if (port->scanner) tpy_thread_notify(port->scanner);
-        for (struct tpy_receiver *receiver = port->sleepers; receiver; receiver = receiver->next) tpy_thread_notify(receiver->thread);
-        return;
-    }
-    if (port->scanner && tpy_port_best(port, port->scanner_filter)) {
-        tpy_thread_notify(port->scanner); /* what others collect is no news to its poll */
-        return;
-    }
-    for (struct tpy_receiver *receiver = port->sleepers; receiver; receiver = receiver->next)
-        if (tpy_port_best(port, receiver->filter)) {
-            tpy_thread_notify(receiver->thread);
-            return;
-        }
 }
 
 struct tpy_pulse *tpy_port_pulse(struct tpy_port *port, uint32_t most)
@@ -253,6 +237,7 @@ int tpy_port_bind(struct tpy_port *port, struct tpy_exchange *exchange)
                 atomic_store(&grown[i].seen, atomic_load(&entries[i].seen));
                 grown[i].exchange = entries[i].exchange;
                 grown[i].used = entries[i].used;
+                atomic_store(&grown[i].face, atomic_load(&entries[i].face));
             }
             if (entries) port->retired[port->retired_count++] = entries; /* a scanner may be reading it */
             atomic_store(&port->entries, grown);
@@ -266,12 +251,12 @@ int tpy_port_bind(struct tpy_port *port, struct tpy_exchange *exchange)
         atomic_store(&entry->seen, 0);
         entry->exchange = exchange;
         entry->used = ++port->turn;
+        atomic_store(&entry->face, exchange->client->face);
         exchange->entry = count;
         exchange->port = port;
         atomic_store(&port->entry_count, count + 1);
         /* A scanner that sleeps does not know its word: let it look again. */
-        atomic_fetch_add(&port->event, 1);
-        if (port->scanner) tpy_thread_notify(port->scanner);
+        tpy_group_bound(port, entry);
     }
     tpy_lock_give(&port->lock);
     return result;
@@ -288,6 +273,7 @@ void tpy_port_unbind(struct tpy_port *port, struct tpy_exchange *exchange)
         atomic_store(&hole->seen, atomic_load(&moved->seen));
         hole->exchange = moved->exchange;
         hole->used = moved->used;
+        atomic_store(&hole->face, atomic_load(&moved->face));
         hole->exchange->entry = exchange->entry;
     }
     atomic_store(&port->entry_count, last);
@@ -310,7 +296,6 @@ int tpy_port_inject(struct tpy_port *port, uint8_t kind, uint8_t priority, int16
         pulse->tag = tag;
         pulse->pid = getpid();
         tpy_port_enqueue(port, &pulse->item, first);
-        atomic_fetch_add(&port->event, 1);
         tpy_port_hand_over(port, false);
         result = 0;
     } else if (!atomic_load(&port->open)) result = -ESRCH;

@@ -49,10 +49,14 @@ int tpy_port_destroy(struct tpy_port *port);
  * accepted go on until they end. */
 void tpy_port_refuse(struct tpy_port *port, void *client);
 
+#define TPY_KIND_ANY 255
+
 /* Which messages a receive takes. All zero fields: any. */
 struct tpy_filter {
-    /* The face's own criterion for messages that are not continuations, NULL: any. Called under the port's lock: a look, no calls back. Tell the port
-     * when what it looks at has changed (tpy_port_look_again). */
+    /* The face's own criterion for messages that are not continuations, NULL: any. A look, no calls back; with the port's lock, or, while the receiver
+     * waits, without it, with a client that may be gone by now. Asked for TPY_KIND_ANY: can messages of this client be admitted at all? Those of others
+     * do not wake the receiver, so tell the port when what it looks at has changed (tpy_port_look_again). Receivers with the same criterion and argument
+     * take turns at waiting for the posts (group.h); the argument may be used for something else when none is left. */
     bool (*admit)(void *argument, void *client, uint8_t kind);
     void *argument;
     struct tpy_connection *while_alive; /* the receive ends with -EHOSTDOWN when this connection's server is gone and nothing admitted is queued */

@@ -1,23 +1,25 @@
 /*
  * port_record: the server's private record of a port: the exchanges bound to it, the queue, the receivers that wait. For the core's own use.
  *
- * One of the waiting receivers is the scanner: it polls the post words and sleeps on them; the others sleep on their private words until
- * they are handed the role or a message. Everything but the polling is under `lock`.
+ * Who of the waiting receivers polls which post words and sleeps on them, and who is handed what: group.h. Everything but the polling is under
+ * `lock`.
  */
 #ifndef TPY_CORE_PORT_RECORD_H
 #define TPY_CORE_PORT_RECORD_H
 
 #include "core/exchange_record.h"
+#include "core/group.h"
 #include "core/port.h"
 #include "core/thread_record.h"
 
 #define TPY_PORTS_MAX (TPY_RINGS - 1)
 
-struct tpy_entry { /* one bound exchange, as the scanner polls it */
+struct tpy_entry { /* one bound exchange, as scanners poll it */
     struct tpy_shared *_Atomic shared;
     _Atomic uint64_t seen; /* its post word as last collected, without SLEEP */
     struct tpy_exchange *exchange;
     uint64_t used; /* port->turn when it last posted */
+    void *_Atomic face; /* its client's */
 };
 
 struct tpy_pulse { /* a queued one-way message */
@@ -30,12 +32,6 @@ struct tpy_pulse { /* a queued one-way message */
     pid_t pid;
     int16_t code;
     uint8_t kind;
-};
-
-struct tpy_receiver { /* on the stack of a thread that waits */
-    struct tpy_receiver *next;
-    struct tpy_thread *thread;
-    const struct tpy_filter *filter;
 };
 
 struct tpy_port {
@@ -51,10 +47,10 @@ struct tpy_port {
     uint64_t occupied[4];             /* priorities with something queued */
     struct tpy_item heads[256];       /* rings, one a priority */
     uint32_t queued;
-    struct tpy_thread *scanner;
-    const struct tpy_filter *scanner_filter;
-    struct tpy_receiver *sleepers;    /* receivers that are not the scanner */
-    _Atomic uint32_t event;           /* bumped by injections and rings: the scanner looks again */
+    struct tpy_group everything;      /* receivers that look at all exchanges; then the other groups, used and unused */
+    struct tpy_receiver *holders;     /* receivers that look at a single one each */
+    uint32_t waiting;                 /* how many receivers wait */
+    uint32_t short_of_words, later;   /* how many of the receivers, and of the groups, are in that state */
     uint8_t last_cpu;                 /* where the last client ran */
     struct tpy_item *free_pulses;
     uint32_t pulse_count;
@@ -83,12 +79,49 @@ struct tpy_pulse *tpy_port_pulse(struct tpy_port *port, uint32_t most);
 void tpy_port_pulse_free(struct tpy_port *port, struct tpy_pulse *pulse);
 int tpy_port_bind(struct tpy_port *port, struct tpy_exchange *exchange);
 void tpy_port_unbind(struct tpy_port *port, struct tpy_exchange *exchange);
-/* Wakes a waiting receiver, the scanner first, that takes something queued (or, with everybody, all of them). */
+/* Wakes all scanners that take something queued, or, if there are none, another receiver that does (or, with everybody, all of them). (group.c) */
 void tpy_port_hand_over(struct tpy_port *port, bool everybody);
 /* Looks at every post once and queues what is new. True: some record was busy, look again. (collect.c) */
 bool tpy_port_collect(struct tpy_port *port);
+bool tpy_port_collect_watched(struct tpy_port *port, const struct tpy_filter *watched); /* of these exchanges */
 struct tpy_item *tpy_port_best(struct tpy_port *port, const struct tpy_filter *filter);
 bool tpy_filter_admits(const struct tpy_filter *filter, const struct tpy_item *item);
+
+/* Is this one of the exchanges that a receive looks at? Without the lock the answer may be old: whoever changes it has the receivers look again. */
+static inline bool tpy_watches(const struct tpy_filter *watched, const struct tpy_entry *entry)
+{
+    return !watched || watched->admit(watched->argument, atomic_load_explicit(&entry->face, memory_order_relaxed), TPY_KIND_ANY);
+}
+/* The entry of the one exchange that such a receive looks at; NULL: it is no longer bound. With the lock. */
+static inline struct tpy_entry *tpy_entry_of(struct tpy_port *port, const struct tpy_exchange *only)
+{
+    return only->port == port ? &atomic_load_explicit(&port->entries, memory_order_relaxed)[only->entry] : NULL;
+}
+
+/* The group of receives that look at this (not at a single exchange); NULL: no memory for another one. */
+static inline struct tpy_group *tpy_group_of(struct tpy_port *port, const struct tpy_filter *watched)
+{
+    return TPY_LIKELY(!watched) ? &port->everything : tpy_group_find(port, watched);
+}
+/* A receiver begins to wait and ends: in its group, or with NULL for a single exchange. True: it is to scan. */
+static inline bool tpy_group_enter(struct tpy_port *port, struct tpy_group *group, struct tpy_receiver *receiver)
+{
+    port->waiting++;
+    if (TPY_UNLIKELY(!group || group->scanner || group->later)) return tpy_group_enter_slowly(port, group, receiver);
+    group->scanner = receiver;
+    return true;
+}
+static inline void tpy_group_leave(struct tpy_port *port, struct tpy_group *group, struct tpy_receiver *receiver)
+{
+    port->waiting--;
+    if (TPY_LIKELY(group && group->scanner == receiver && !receiver->short_of_words)) group->scanner = NULL;
+    else tpy_group_leave_slowly(port, group, receiver);
+}
+/* A receiver goes, whether or not it has waited: those who stay must not sleep through what they could take. */
+static inline void tpy_group_farewell(struct tpy_port *port)
+{
+    if (TPY_UNLIKELY((port->waiting | port->later) != 0 || (port->flags & TPY_PORT_BOOST))) tpy_group_farewell_slowly(port);
+}
 
 static inline struct tpy_exchange *tpy_item_exchange(const struct tpy_item *item)
 {

@@ -1,5 +1,5 @@
 /*
- * receive: how a receiver gets its next message: collect, choose, accept; or wait as the port's scanner, or behind it.
+ * receive: how a receiver gets its next message: collect, choose, accept; or wait as a scanner, or behind one (group.h).
  */
 #include <limits.h>
 
@@ -143,83 +143,40 @@ static inline int scan_wait(struct tpy_scan *scan, const struct tpy_filter *filt
 {
     struct watching watching;
     int64_t since;
-    if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, scan->port->last_cpu, tpy_scan_news, scan, &since))) return 0;
+    uint8_t cpu = TPY_LIKELY(!scan->watched) ? scan->port->last_cpu : scan->watched->only ? scan->watched->only->cpu : scan->thread->client_cpu;
+    if (TPY_LIKELY(tpy_spin_for(&scan->thread->receive_spin, cpu, tpy_scan_news, scan, &since))) return 0;
     watch(&watching, scan->thread, filter);
-    int result = tpy_scan_sleep(scan, deadline, since);
+    int result = tpy_scan_sleep(scan, cpu, deadline, since);
     unwatch(&watching);
     return result;
 }
 
-/* With the lock, when a receiver goes: those who stay must not sleep through what they could take. */
-static void leave(struct tpy_port *port)
+static int sleep_behind(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
 {
-    bool busy = false;
-    if (TPY_LIKELY(!port->sleepers && !port->scanner)) {
-        /* Nobody stays; where the face wants to hear of urgent offers meanwhile, clients that wait ring. */
-        if (TPY_UNLIKELY(port->flags & TPY_PORT_BOOST)) tpy_port_ring(port, TPY_RING_LATER);
-        return;
-    }
-    if (!port->scanner) {
-        tpy_port_ring(port, TPY_RING_LATER);
-        atomic_thread_fence(memory_order_seq_cst);
-        busy = tpy_port_collect(port);
-    }
-    if (port->queued) tpy_port_hand_over(port, false);
-    if (busy) tpy_thread_notify(port->sleepers->thread); /* it becomes the scanner and looks again */
+    struct watching watching;
+    tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
+    watch(&watching, thread, filter);
+    int result = tpy_thread_sleep(thread, events, deadline);
+    unwatch(&watching);
+    tpy_inspect_ready(thread);
+    return result;
 }
 
-struct own_scan { /* of a receiver that is not the scanner and waits for one exchange */
-    struct tpy_thread *thread;
-    struct tpy_shared *shared;
-    uint64_t seen;
-    uint32_t events;
-};
-
-static inline bool own_news(void *argument)
+/* With the lock, given meanwhile. group: NULL for a single exchange. */
+static int wait_turn(struct tpy_port *port, struct tpy_group *group, struct tpy_thread *thread, const struct tpy_filter *filter,
+    const struct tpy_filter *watched, uint32_t events, int64_t deadline)
 {
-    struct own_scan *own = argument;
-    uint64_t post = atomic_load_explicit(&own->shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
-    return post != own->seen || tpy_thread_events(own->thread) != own->events;
-}
-
-static int wait_turn(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
-{
-    int result;
-    if (!port->scanner) {
-        struct tpy_scan scan = {port, thread, events};
-        port->scanner = thread;
-        port->scanner_filter = filter;
-        tpy_port_ring(port, TPY_RING_NO);
-        tpy_lock_give(&port->lock);
-        result = scan_wait(&scan, filter, deadline);
-        tpy_lock_take(&port->lock);
-        port->scanner = NULL;
-        tpy_port_ring(port, TPY_RING_NO);
-    } else {
-        struct tpy_receiver receiver = {port->sleepers, thread, filter}, **at;
-        struct own_scan own = {.thread = thread, .events = events};
-        port->sleepers = &receiver;
-        if (filter && filter->only && filter->only->port == port) {
-            own.shared = filter->only->shared;
-            own.seen = atomic_load_explicit(&atomic_load(&port->entries)[filter->only->entry].seen, memory_order_relaxed);
-        }
-        tpy_lock_give(&port->lock);
-        int64_t since = 0;
-        /* Who waits for one exchange looks at that itself for a while; the scanner may be busy with others. */
-        if (own.shared && tpy_spin_for(&thread->receive_spin, filter->only->cpu, own_news, &own, &since)) result = 0;
-        else {
-            tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
-            struct watching watching;
-            watch(&watching, thread, filter);
-            result = tpy_thread_sleep(thread, events, deadline);
-            unwatch(&watching);
-            tpy_inspect_ready(thread);
-            if (own.shared) tpy_spin_slept(&thread->receive_spin, since);
-        }
-        tpy_lock_take(&port->lock);
-        for (at = &port->sleepers; *at != &receiver; at = &(*at)->next) {}
-        *at = receiver.next;
+    struct tpy_receiver receiver = {.thread = thread, .filter = filter};
+    struct tpy_scan scan = {.port = port, .receiver = &receiver, .thread = thread, .watched = watched, .events = events};
+    bool scans = tpy_group_enter(port, group, &receiver);
+    if (!group) {
+        scan.shared = watched->only->shared;
+        scan.seen = atomic_load_explicit(&tpy_entry_of(port, watched->only)->seen, memory_order_relaxed);
     }
+    tpy_lock_give(&port->lock);
+    int result = scans ? scan_wait(&scan, filter, deadline) : sleep_behind(port, thread, filter, events, deadline);
+    tpy_lock_take(&port->lock);
+    tpy_group_leave(port, group, &receiver);
     return result == -ETIMEDOUT || result == -EINTR ? result : 0;
 }
 
@@ -246,7 +203,7 @@ _Atomic uint64_t *tpy_port_waits(struct tpy_port *port) { return port->waits; }
 static int done(struct tpy_port *port, bool used, int result)
 {
     if (TPY_LIKELY(result != -EINTR)) tpy_port_unexpect(port);
-    leave(port);
+    tpy_group_farewell(port);
     bool last = false;
     if (used) {
         last = port->users == 1; /* then for the put below, which does the rest */
@@ -257,12 +214,13 @@ static int done(struct tpy_port *port, bool used, int result)
     return result;
 }
 
-/* The only exchange with news, if just one has some; *news is its post. */
-static struct tpy_entry *only_news(struct tpy_port *port, uint64_t *news)
+/* The only exchange with news of those looked at, if just one has some; *news is its post. */
+__attribute__((always_inline)) static inline struct tpy_entry *only_news_of(struct tpy_port *port, const struct tpy_filter *watched, uint64_t *news)
 {
     struct tpy_entry *entries = atomic_load_explicit(&port->entries, memory_order_relaxed), *found = NULL;
     uint32_t count = atomic_load_explicit(&port->entry_count, memory_order_relaxed);
     for (uint32_t i = 0; i < count; i++) {
+        if (!tpy_watches(watched, &entries[i])) continue;
         struct tpy_shared *shared = atomic_load_explicit(&entries[i].shared, memory_order_relaxed);
         uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
         if (post == atomic_load_explicit(&entries[i].seen, memory_order_relaxed)) continue;
@@ -271,6 +229,20 @@ static struct tpy_entry *only_news(struct tpy_port *port, uint64_t *news)
         *news = post;
     }
     return found;
+}
+
+__attribute__((noinline)) static struct tpy_entry *only_news_watched(struct tpy_port *port, const struct tpy_filter *watched, uint64_t *news)
+{
+    if (!watched->only) return only_news_of(port, watched, news);
+    struct tpy_entry *entry = tpy_entry_of(port, watched->only);
+    if (!entry) return NULL;
+    *news = atomic_load_explicit(&watched->only->shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
+    return *news != atomic_load_explicit(&entry->seen, memory_order_relaxed) ? entry : NULL;
+}
+
+static inline struct tpy_entry *only_news(struct tpy_port *port, const struct tpy_filter *watched, uint64_t *news)
+{
+    return TPY_LIKELY(!watched) ? only_news_of(port, NULL, news) : only_news_watched(port, watched, news);
 }
 
 /* The short way for the common case: nothing is queued, one exchange has a plain new offer, we may take it. What tpy_port_collect,
@@ -310,6 +282,7 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     int waited = 0;
     uint64_t size = 0;
     struct iovec own[TPY_PARTS_OWN];
+    const struct tpy_filter *watched = tpy_watched(filter);
     /* A list that cannot be read, or sums up to nonsense, is the receiver's fault; it is said when there is something to put there. */
     bool bad = tpy_iov_take(&parts, count, own) != 0 || tpy_iov_length(parts, count, &size) != 0;
     tpy_port_expect(port, filter);
@@ -321,10 +294,13 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
         if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, used, -ESRCH);
         if (TPY_LIKELY(!port->queued && !bad)) {
             uint64_t post;
-            struct tpy_entry *entry = only_news(port, &post);
-            if (entry && accept_at_once(port, filter, entry, post, parts, count, size, receipt)) return done(port, used, 0);
+            struct tpy_entry *entry = only_news(port, watched, &post);
+            if (entry && accept_at_once(port, filter, entry, post, parts, count, size, receipt)) {
+                if (TPY_UNLIKELY(watched != NULL)) thread->client_cpu = entry->exchange->cpu;
+                return done(port, used, 0);
+            }
         }
-        bool busy = tpy_port_collect(port);
+        bool busy = TPY_LIKELY(!watched) ? tpy_port_collect(port) : tpy_port_collect_watched(port, watched);
         if (TPY_UNLIKELY(filter && filter->only && !still_there(port, filter))) return done(port, used, -ESRCH);
         struct tpy_item *item = port->queued ? tpy_port_best(port, filter) : NULL;
         if (item && item->oneway) {
@@ -339,9 +315,10 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
             int result = accept_offer(port, filter, exchange, parts, count, size, receipt);
             if (result == 0) continue;
             if (result < 0) return done(port, used, result);
+            if (TPY_UNLIKELY(watched != NULL)) thread->client_cpu = exchange->cpu;
             if (TPY_LIKELY(beyond <= receipt->received)) return done(port, used, 0);
             if (!used) port->users++, used = true;
-            leave(port);
+            tpy_group_farewell(port);
             tpy_lock_give(&port->lock);
             result = receive_beyond(port, parts, count, receipt, beyond);
             tpy_lock_take(&port->lock);
@@ -361,8 +338,13 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
             tpy_lock_take(&port->lock);
             continue;
         }
+        struct tpy_group *group = watched && watched->only ? NULL : tpy_group_of(port, watched);
+        if (TPY_UNLIKELY(!group) && !watched->only) { /* no memory: then with those who look at everything */
+            watched = NULL;
+            continue;
+        }
         if (!used) port->users++, used = true;
-        waited = wait_turn(port, thread, filter, events, deadline);
+        waited = wait_turn(port, group, thread, filter, watched, events, deadline);
         waits++;
     }
 }

@@ -200,11 +200,7 @@ static void ring(const struct tpy_say *say)
     struct tpy_port *port = tpy_port_get(say->port);
     if (!port) return;
     tpy_lock_take(&port->lock);
-    if (port->scanner) tpy_thread_notify(port->scanner);
-    else if (port->sleepers) {
-        if (tpy_port_collect(port)) tpy_thread_notify(port->sleepers->thread);
-        tpy_port_hand_over(port, false);
-    } else if ((port->flags & TPY_PORT_BOOST) && port->ops->boost) {
+    if (!tpy_group_rung(port) && (port->flags & TPY_PORT_BOOST) && port->ops->boost) {
         tpy_port_collect(port);
         struct tpy_item *item = tpy_port_best(port, NULL);
         int priority = item ? item->priority : -1;

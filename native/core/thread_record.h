@@ -26,6 +26,7 @@ struct tpy_thread {
     struct tpy_lane **lanes;     /* by connection index; owned by this thread */
     uint32_t lane_capacity;
     struct tpy_spin receive_spin; /* as a receiver, on whatever port */
+    uint8_t client_cpu;          /* where the last client ran whose message it took with a filter */
     void (*on_sleep)(int);       /* tpy_thread_on_sleep; by the thread itself */
     _Atomic uint32_t touching;   /* odd in the middle of tpy_pages_touch (touch.c) */
     uint32_t touching_seen;      /* by the watcher, when it last looked */
