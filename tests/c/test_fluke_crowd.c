@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 enum { SERVERS = 3, CLIENTS = 4, CONVERSATIONS = 150, TURNS = 4 };
 
@@ -107,3 +109,83 @@ CASE_LIMIT(servers_and_clients_by_processes, 30) { crowd(false, false); }
 CASE_LIMIT(servers_and_clients_by_threads, 30) { crowd(true, false); }
 CASE_LIMIT(while_the_port_moves_by_processes, 30) { crowd(false, true); }
 CASE_LIMIT(while_the_port_moves_by_threads, 30) { crowd(true, true); }
+
+/* ---- port sets of their own ---- */
+
+enum { SETS = 3, CALLERS_OF_EACH = 2, CALLS = 1500 };
+
+static fluke_pset_t own_sets[SETS];
+static const char *const own_names[SETS] = {"first", "second", "third"};
+
+static void *serves_its_own(void *argument)
+{
+    uint32_t word[2];
+    fluke_ipc_params_t params = fluke_params(NULL, 0, word, 2);
+    fluke_error_t status = fluke_ipc_setup_wait_receive(argument, &params, NULL);
+
+    for (;;) {
+        if (status == FLUKE_SUCCESS) {
+            bool end = word[0] == SETS;
+            params = fluke_params(word, 2, word, 2);
+            if (end) {
+                CHECK_STATUS(fluke_ipc_server_ack_send(&params), FLUKE_SUCCESS);
+                fluke_ipc_server_disconnect();
+                return NULL;
+            }
+            status = fluke_ipc_server_ack_send_wait_receive(&params, NULL);
+        } else { /* killed in the middle */
+            params = fluke_params(NULL, 0, word, 2);
+            status = fluke_ipc_wait_receive(&params, NULL);
+        }
+    }
+}
+
+/* Calls the server of this port set so often; with SETS as its word the server ends. */
+static void call_one(uint32_t set, uint32_t word0, uint32_t calls)
+{
+    fluke_ref_t dest;
+    CHECK_STATUS(fluke_ref_create(&dest), FLUKE_SUCCESS);
+    CHECK_STATUS(fluke_name_lookup(own_names[set], &dest), FLUKE_SUCCESS);
+    for (uint32_t i = 0; i < calls; i++) {
+        uint32_t word[2] = {word0, i}, answer[3];
+        fluke_ipc_params_t params = fluke_params(word, 2, answer, 3);
+        CHECK_STATUS(fluke_ipc_client_connect_send_over_receive(&dest, &params), FLUKE_IPC_RECV_DISCONNECTED);
+        CHECK_EQ(answer[0], word0);
+        CHECK_EQ(answer[1], i);
+    }
+    CHECK_STATUS(fluke_ref_destroy(&dest), FLUKE_SUCCESS);
+}
+
+static void calls_one(void *set) { call_one((uint32_t)(uintptr_t)set, (uint32_t)(uintptr_t)set, CALLS); }
+static void calls_for_ever(void *set) { call_one((uint32_t)(uintptr_t)set, (uint32_t)(uintptr_t)set, UINT32_MAX); }
+
+/* A thread on each of three port sets; clients of all at once, some of whom are killed. */
+CASE_LIMIT(threads_on_port_sets_of_their_own, 30)
+{
+    pthread_t servers[SETS];
+    pid_t children[SETS * CALLERS_OF_EACH];
+    fluke_port_t ports[SETS];
+
+    fluke_alone();
+    for (uintptr_t i = 0; i < SETS; i++) {
+        CHECK_STATUS(fluke_pset_create(&own_sets[i]), FLUKE_SUCCESS);
+        CHECK_STATUS(fluke_port_create(&ports[i], NULL), FLUKE_SUCCESS);
+        CHECK_STATUS(fluke_port_set_pset(&ports[i], &own_sets[i]), FLUKE_SUCCESS);
+        CHECK_STATUS(fluke_name_bind(own_names[i], &ports[i]), FLUKE_SUCCESS);
+        CHECK_EQ(pthread_create(&servers[i], NULL, serves_its_own, &own_sets[i]), 0);
+    }
+    for (uintptr_t i = 0; i < SETS * CALLERS_OF_EACH; i++)
+        children[i] = check_fork(calls_one, (void *)(i % SETS));
+    for (uintptr_t i = 0; i < 12; i++) {
+        pid_t victim = check_fork(calls_for_ever, (void *)(i % SETS));
+        usleep((useconds_t)(i * 300));
+        CHECK_SYS(kill(victim, SIGKILL));
+        CHECK_SYS(waitpid(victim, NULL, 0));
+    }
+    for (int i = 0; i < SETS * CALLERS_OF_EACH; i++)
+        check_join(children[i]);
+    for (uint32_t i = 0; i < SETS; i++) {
+        call_one(i, SETS, 1);
+        CHECK_EQ(pthread_join(servers[i], NULL), 0);
+    }
+}
