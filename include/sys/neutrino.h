@@ -290,7 +290,8 @@ TPY_PUBLIC int MsgError_r(rcvid_t rcvid, int error);
 /*
  * Copies bytes of the client's message, or into its reply buffers, from offset on. Returns the number copied: no more
  * than there is, 0 past the end. ESRCH as MsgReply; EFAULT the client's buffers, ESRVRFAULT ours, EOVERFLOW the lengths
- * of the parts do not add up: the client stays blocked, whatever comes.
+ * of the parts do not add up; EINTR tpy_thread_interrupt ended MsgRead while it waited for bytes that the client did not
+ * bring: the client stays blocked, whatever comes.
  */
 TPY_PUBLIC ssize_t MsgRead(rcvid_t rcvid, void *message, size_t bytes, size_t offset);
 TPY_PUBLIC ssize_t MsgRead_r(rcvid_t rcvid, void *message, size_t bytes, size_t offset);

@@ -25,11 +25,11 @@ struct tpy_exchange *tpy_exchange_at(uint32_t index);
 /*
  * Copies bytes of the client's send window, from offset on, to the parts. Returns the count, clipped to the window; 0 past its end.
  * -ESRCH not accepted (any more), -EFAULT the client's part cannot be read, -ESRVRFAULT (TPY_ESRVRFAULT) our own part
- * cannot be written. The exchange stays accepted whatever comes back.
+ * cannot be written, -ECANCELED tpy_thread_cancel while it waits for the client. The exchange stays accepted whatever comes back.
  */
 ssize_t tpy_pull(struct tpy_exchange *exchange, uint32_t sequence, uint64_t offset, const struct iovec *parts, size_t count);
-/* Copies the parts into the client's reply window at offset; the client has them when its offer returns. As tpy_pull. Does not wait for a
- * client that does not run. */
+/* Copies the parts into the client's reply window at offset; the client has them when its offer returns. As tpy_pull, but no cancel ends it: it
+ * does not wait for a client that does not run, and for none at all while one is pending. */
 ssize_t tpy_push(struct tpy_exchange *exchange, uint32_t sequence, uint64_t offset, const struct iovec *parts, size_t count);
 
 /* Tells a client that asked for it (TPY_OFFER_CONFIRMED) that all it sent is here. 0 or -ESRCH. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/errors.h"
@@ -17,8 +18,9 @@
 #define PAGE 4096u
 #define LOOK 1024u /* pages asked about at once */
 
-struct job { /* freed by the last of its two users */
-    struct job *next;
+struct tpy_pages_job { /* freed by the last of its two users */
+    struct tpy_pages_job *next;
+    pid_t pid;                 /* whose pages: 0 our own */
     const char *at;
     size_t length;
     struct tpy_thread *thread; /* who waits */
@@ -28,12 +30,12 @@ struct job { /* freed by the last of its two users */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
-static struct job *jobs;
+static struct tpy_pages_job *jobs;
 static unsigned helpers, idle;
 /* What this thread waited for last, and in vain: who waits on for the same must not take another helper each time. */
-static __thread struct job *left;
+static __thread struct tpy_pages_job *left;
 
-static void put(struct job *job)
+static void put(struct tpy_pages_job *job)
 {
     if (atomic_fetch_sub(&job->users, 1) == 1) free(job);
 }
@@ -71,6 +73,18 @@ static int bring(const char *at, size_t length)
     return 0;
 }
 
+static int bring_theirs(pid_t pid, const char *at, size_t length)
+{
+    char byte;
+    struct iovec here = {&byte, 1}, there;
+    for (size_t offset = 0; offset < length; offset += PAGE - (((uintptr_t)at + offset) & (PAGE - 1))) {
+        there = (struct iovec){(void *)(uintptr_t)(at + offset), 1};
+        ssize_t got = process_vm_readv(pid, &here, 1, &there, 1, 0);
+        if (got != 1) return got < 0 ? -errno : -EFAULT;
+    }
+    return 0;
+}
+
 static void *helper(void *unused)
 {
     (void)unused;
@@ -81,10 +95,10 @@ static void *helper(void *unused)
             pthread_cond_wait(&work, &lock);
             idle--;
         }
-        struct job *job = jobs;
+        struct tpy_pages_job *job = jobs;
         jobs = job->next;
         pthread_mutex_unlock(&lock);
-        atomic_store(&job->result, bring(job->at, job->length));
+        atomic_store(&job->result, job->pid ? bring_theirs(job->pid, job->at, job->length) : bring(job->at, job->length));
         tpy_thread_notify(job->thread);
         put(job);
         pthread_mutex_lock(&lock);
@@ -129,17 +143,17 @@ static int start_helper(void)
 }
 
 /* Hands the touching of these pages to a helper. 0 or -errno. */
-static int begin_job(struct tpy_thread *thread, const char *at, size_t length, struct job **begun)
+static int begin_job(struct tpy_thread *thread, pid_t pid, const char *at, size_t length, struct tpy_pages_job **begun)
 {
-    struct job *job = malloc(sizeof *job);
+    struct tpy_pages_job *job = malloc(sizeof *job);
     if (!job) return -ENOMEM;
     *begun = job;
-    *job = (struct job){.at = at, .length = length, .thread = thread};
+    *job = (struct tpy_pages_job){.pid = pid, .at = at, .length = length, .thread = thread};
     atomic_init(&job->result, 1);
     atomic_init(&job->users, 2);
     pthread_mutex_lock(&lock);
     unsigned waiting = 0;
-    for (struct job *other = jobs; other; other = other->next) waiting++;
+    for (struct tpy_pages_job *other = jobs; other; other = other->next) waiting++;
     int result = idle > waiting ? 0 : start_helper();
     if (result == 0) {
         job->next = jobs;
@@ -153,17 +167,17 @@ static int begin_job(struct tpy_thread *thread, const char *at, size_t length, s
 
 static int await_part(struct tpy_thread *thread, const char *at, size_t length, int64_t deadline)
 {
-    struct job *job = left;
+    struct tpy_pages_job *job = left;
     int result;
     left = NULL;
     if (!job || job->at != at || job->length != length || atomic_load(&job->result) != 1) {
         if (job) put(job);
-        if ((result = begin_job(thread, at, length, &job)) != 0) return result;
+        if ((result = begin_job(thread, 0, at, length, &job)) != 0) return result;
     }
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
         if ((result = atomic_load(&job->result)) <= 0) break;
-        if (atomic_load(&thread->cancelled) && tpy_thread_uncancel(thread)) {
+        if (tpy_thread_cancelled(thread)) {
             result = -ECANCELED;
             break;
         }
@@ -204,4 +218,17 @@ int tpy_pages_await(const struct iovec *parts, size_t count, int64_t deadline)
         if (result != 0) return result;
     }
     return 0;
+}
+
+int tpy_pages_ask(pid_t pid, uint64_t at, size_t length, struct tpy_pages_job **job)
+{
+    struct tpy_thread *thread = tpy_thread_get();
+    return thread ? begin_job(thread, pid, (const char *)(uintptr_t)at, length, job) : -ENOMEM;
+}
+
+int tpy_pages_asked(const struct tpy_pages_job *job) { return atomic_load(&job->result); }
+
+void tpy_pages_forget(struct tpy_pages_job *job)
+{
+    if (job) put(job);
 }

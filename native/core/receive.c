@@ -75,7 +75,7 @@ static void accept_pulse(struct tpy_port *port, struct tpy_pulse *pulse, struct 
     }
 }
 
-/* Our parts fault: the offer goes back to the queue, unless its client was refused since we took it out. No port lock. */
+/* Our parts fault, or we were cancelled: the offer goes back to the queue, unless its client was refused since we took it out. No port lock. */
 static void go_back(struct tpy_port *port, struct tpy_exchange *exchange)
 {
     bool wake = false;
@@ -91,7 +91,7 @@ static void go_back(struct tpy_port *port, struct tpy_exchange *exchange)
     if (wake) tpy_exchange_wake(exchange);
 }
 
-/* The part of a large message beyond the inline bytes; no port lock. 1, 0 look for another, -EFAULT. */
+/* The part of a large message beyond the inline bytes; no port lock. 1, 0 look for another, -EFAULT, -ECANCELED. */
 static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size_t count, struct tpy_receipt *receipt, uint64_t beyond)
 {
     struct tpy_exchange *exchange = receipt->exchange;
@@ -105,11 +105,11 @@ static int receive_beyond(struct tpy_port *port, const struct iovec *parts, size
         return receipt->flags & TPY_OFFER_CONTINUE ? 1 : 0;
     }
     if (got >= 0 && tpy_exchange_wanted(exchange)) receipt->received = exchange->received = beyond;
-    else if (got == -TPY_ESRVRFAULT) {
+    else if (got == -TPY_ESRVRFAULT || got == -ECANCELED) {
         /* Not accepted after all: the handle that its holder has is good again. */
         atomic_store(&exchange->serial, receipt->sequence > 1 ? receipt->sequence - 1 : UINT32_MAX);
         atomic_store(&exchange->state, TPY_QUEUED);
-        result = -EFAULT;
+        result = got == -ECANCELED ? -ECANCELED : -EFAULT;
     } else if (got == -EFAULT || !exchange->held) {
         if (got == -EFAULT) tpy_exchange_answer_error(exchange, EFAULT, &wake);
         atomic_store(&exchange->state, TPY_IDLE);

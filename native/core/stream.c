@@ -6,12 +6,12 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/direct.h"
 #include "core/errors.h"
 #include "core/iov.h"
-#include "core/thread.h"
+#include "core/thread_record.h"
 
 #define PULL_PATIENCE 1000000000ll /* ns without progress of a client whose memory we may not read ourselves */
 #define PUSH_PATIENCE 200000ll     /* ns without progress before a push spills */
@@ -19,8 +19,9 @@
 #define PULL_LEAST 1048576 /* bytes a second, after the first */
 #define PUSH_LEAST 67108864
 #define LOOKS_APART 500000000ll    /* ns at most between two looks at the clock of one who runs */
-#define CLIENT_PARTS 65536u /* entries of its list that are looked at in its memory */
 #define BOUNCE 16384u
+#define STALLED 5000000ll          /* ns without progress before who pulls sleeps between two looks */
+#define LOOK_AFTER 1000000ll
 
 static bool client_sleeps(struct tpy_exchange *exchange)
 {
@@ -44,13 +45,26 @@ static void breathe(struct tpy_exchange *exchange, unsigned round)
     else tpy_relax();
 }
 
+static bool back_in(struct tpy_exchange *exchange, uint32_t serial)
+{
+    tpy_lock_take(&exchange->lock);
+    return atomic_load(&exchange->serial) == serial && atomic_load(&exchange->state) == TPY_ACCEPTED;
+}
+
 /* Lets the watcher in, which waits for nobody. False: meanwhile the offer ended. */
 static bool let_in(struct tpy_exchange *exchange, uint32_t serial)
 {
     tpy_lock_give(&exchange->lock);
     while (atomic_load(&exchange->visited)) tpy_futex_wait_private((void *)&exchange->visited, 1, tpy_now() + 1000000);
-    tpy_lock_take(&exchange->lock);
-    return atomic_load(&exchange->serial) == serial && atomic_load(&exchange->state) == TPY_ACCEPTED;
+    return back_in(exchange, serial);
+}
+
+/* Sleeps a while, or until an event after `events`; whoever wants the record has it meanwhile. As let_in. */
+static bool stand_aside(struct tpy_exchange *exchange, uint32_t serial, struct tpy_thread *thread, uint32_t events)
+{
+    tpy_lock_give(&exchange->lock);
+    tpy_thread_sleep_told(thread, events, tpy_now() + LOOK_AFTER);
+    return back_in(exchange, serial);
 }
 
 /* What a transfer may take in all. Time in which we did not look ourselves, because we were stopped, hardly counts. */
@@ -88,57 +102,12 @@ void tpy_stream_reset(struct tpy_exchange *exchange)
     atomic_store_explicit(&line->stream_for, exchange->sequence, memory_order_release);
 }
 
-/* Reads the client's memory at a window offset into flat memory. Bytes read, or -errno; -EPERM, -ENOSYS: not allowed here. */
-static ssize_t read_client(struct tpy_exchange *exchange, uint64_t offset, void *to, size_t length)
-{
-    struct iovec list[64];
-    pid_t pid = exchange->link->who.pid;
-    uint64_t at = exchange->shared->client.iov, count = exchange->shared->client.iov_count;
-    size_t done = 0;
-    /* Whose page it is may keep us waiting for it as long as he likes: our own user could stop us in other ways too. */
-    if (exchange->link->who.uid != geteuid() || count > CLIENT_PARTS) return -EPERM;
-    for (uint64_t first = 0; first < count && done < length; first += 64) {
-        size_t here = count - first < 64 ? (size_t)(count - first) : 64;
-        struct iovec local = {list, here * sizeof *list}, remote = {(void *)(uintptr_t)(at + first * sizeof *list), here * sizeof *list};
-        ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-        if (got != (ssize_t)(here * sizeof *list)) return got < 0 ? -errno : -EFAULT;
-        for (size_t i = 0; i < here && done < length; i++) {
-            if (offset >= list[i].iov_len) {
-                offset -= list[i].iov_len;
-                continue;
-            }
-            size_t size = list[i].iov_len - (size_t)offset;
-            if (size > length - done) size = length - done;
-            local = (struct iovec){(char *)to + done, size};
-            remote = (struct iovec){(char *)list[i].iov_base + offset, size};
-            got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-            if (got != (ssize_t)size) return got < 0 ? -errno : -EFAULT;
-            done += size;
-            offset = 0;
-        }
-    }
-    /* The number still names that process: its pidfd says so after the fact. */
-    if (syscall(SYS_pidfd_send_signal, exchange->link->pidfd, 0, NULL, 0) != 0 && errno == ESRCH) return -ESRCH;
-    return done == length ? (ssize_t)done : -EFAULT;
-}
-
-static ssize_t pull_directly(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done, uint64_t size)
-{
-    char bounce[BOUNCE];
-    int fault;
-    while (done < size) {
-        size_t step = size - done < sizeof bounce ? (size_t)(size - done) : sizeof bounce;
-        ssize_t got = read_client(exchange, offset + done, bounce, step);
-        if (got < 0) return got;
-        if (tpy_iov_scatter(parts, count, done, bounce, step, &fault) < step) return -TPY_ESRVRFAULT;
-        done += step;
-    }
-    return (ssize_t)size;
-}
-
-ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done, uint64_t size)
+static ssize_t pull(struct tpy_exchange *exchange, struct tpy_direct *direct, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done,
+    uint64_t size)
 {
     struct tpy_shared *shared = exchange->shared;
+    struct tpy_thread *thread = tpy_thread_get();
+    if (!thread) return -ENOMEM;
     if (!exchange->bulk || !exchange->streaming) return -EFAULT; /* it says that there is more than here, and has not sent it */
     int64_t progress = 0;
     struct pace pace = pace_for(PULL_PATIENCE, size - done, PULL_LEAST);
@@ -173,21 +142,39 @@ ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const st
             continue;
         }
         if (atomic_load_explicit(&shared->client.fault_at, memory_order_acquire) <= position && sought) return -EFAULT;
-        if (client_sleeps(exchange) || (progress && tpy_now() - progress > PUSH_PATIENCE)) {
-            ssize_t got = direct_allowed ? pull_directly(exchange, offset, parts, count, done, size) : -EPERM;
-            if (got != -EPERM && got != -ENOSYS) return got;
-            direct_allowed = false;
-            tpy_stream_nudge(exchange);
+        /* A cancel from here on is an event after these. */
+        uint32_t events = tpy_thread_events(thread);
+        bool away = false, stalled = false;
+        if (direct->job || client_sleeps(exchange) || (progress && tpy_now() - progress > PUSH_PATIENCE)) {
+            ssize_t got = direct_allowed ? tpy_direct_pull(direct, exchange, offset, parts, count, &done, size) : -EPERM;
+            if (got == -EAGAIN) away = true;
+            else if (got != -EPERM && got != -ENOSYS) return got;
+            else {
+                direct_allowed = false;
+                tpy_stream_nudge(exchange);
+            }
         }
-        if (round % 64 == 63) {
+        if (TPY_UNLIKELY(tpy_thread_cancelled(thread))) return -ECANCELED;
+        if (away || round % 64 == 63) {
             int64_t now = tpy_now();
             if (progress == 0) progress = now;
-            else if (now - progress > PULL_PATIENCE) return -EFAULT;
+            else if (now - progress > PULL_PATIENCE && !away) return -EFAULT;
             if (!tpy_exchange_wanted(exchange) || atomic_load(&exchange->ending)) return -ESRCH;
+            stalled = now - progress > STALLED;
         }
-        breathe(exchange, round);
+        if (away) pace.looked = progress = 0; /* as long as its pager likes: that is no fault of the client's */
+        if (!away && !stalled) breathe(exchange, round);
+        else if (!stand_aside(exchange, serial, thread, events)) return -ESTALE;
     }
     return (ssize_t)size;
+}
+
+ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done, uint64_t size)
+{
+    struct tpy_direct direct = TPY_DIRECT_BEGIN;
+    ssize_t result = pull(exchange, &direct, offset, parts, count, done, size);
+    tpy_direct_end(&direct);
+    return result;
 }
 
 static unsigned char *ring_of(struct tpy_exchange *exchange, uint64_t *size)
@@ -225,6 +212,7 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
     unsigned char *ring = ring_of(exchange, &ring_size);
     int64_t progress = 0;
     struct pace pace = pace_for(PUSH_PATIENCE, size, PUSH_LEAST);
+    const struct tpy_thread *thread = tpy_thread_current;
     bool slow = false;
     uint32_t serial = atomic_load_explicit(&exchange->serial, memory_order_relaxed);
     if (!exchange->streaming) tpy_stream_reset(exchange);
@@ -256,6 +244,8 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
             continue;
         }
         if (client_sleeps(exchange)) tpy_stream_nudge(exchange);
+        /* Who was cancelled does not wait for room; what needs no waiting is done all the same, and the cancel stays for the next wait. */
+        slow |= thread && atomic_load_explicit(&thread->cancelled, memory_order_relaxed);
         if (slow || round % 64 == 63) {
             int64_t now = tpy_now();
             if (progress == 0) progress = now;

@@ -9,7 +9,7 @@
 #include "core/exchange_record.h"
 
 /* All with the exchange's lock; -ESTALE: given back for a visit of the watcher, and the offer is over now. `done` bytes of the parts are filled already; copies window bytes [offset + done, offset + size). Returns size
- * or -EFAULT, -TPY_ESRVRFAULT, -ESRCH. */
+ * or -EFAULT, -TPY_ESRVRFAULT, -ESRCH; the pull -ECANCELED too. */
 ssize_t tpy_stream_pull(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t done, uint64_t size);
 ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t size);
 /* Hands the spill to the client; 0 or -errno. */

@@ -63,6 +63,12 @@ static inline int tpy_thread_sleep_told(struct tpy_thread *thread, uint32_t even
     return result;
 }
 
+/* Sees a cancel, and takes it: for waits other than the sleeps above. By the thread itself. */
+static inline bool tpy_thread_cancelled(struct tpy_thread *thread)
+{
+    return TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed)) && tpy_thread_uncancel(thread);
+}
+
 extern __thread struct tpy_thread *tpy_thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
 struct tpy_thread *tpy_thread_begin(void);
 static inline struct tpy_thread *tpy_thread_get(void)

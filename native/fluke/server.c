@@ -113,6 +113,7 @@ static fluke_error_t take_more(struct transfer *it)
         tpy_fluke_server_ended(side);
         return FLUKE_IPC_RECV_DISCONNECTED;
     }
+    if (got == -ECANCELED) return no_offer(it, (int)got, FLUKE_IPC_RECV_DISCONNECTED);
     if (got < 0) {
         side->accepted = false;
         return GO_ON;

@@ -54,13 +54,13 @@ static int read_room(struct answering *it)
         tpy_l4_room_set(&it->room, it->head.room_words, it->head.room_strings, it->head.flags & TPY_L4_WINDOW);
         return 0;
     }
-    ssize_t got = tpy_pull(it->caller->exchange, it->caller->sequence, 0, &part, 1);
-    if (got != sizeof it->head || it->head.room_strings > TPY_L4_STRINGS || it->head.strings > TPY_L4_STRINGS || it->head.room_words < 2 ||
+    ssize_t got = tpy_l4_pull(it->local, it->caller->exchange, it->caller->sequence, 0, &part, 1, sizeof it->head);
+    if (got != 0 || it->head.room_strings > TPY_L4_STRINGS || it->head.strings > TPY_L4_STRINGS || it->head.room_words < 2 ||
         it->head.room_words > TPY_L4_WORDS)
         return got == -ESRCH ? -ESRCH : -EPROTO;
     part = (struct iovec){it->rooms, it->head.room_strings * sizeof it->rooms[0]};
-    got = part.iov_len ? tpy_pull(it->caller->exchange, it->caller->sequence, sizeof it->head + it->head.strings * sizeof it->rooms[0], &part, 1) : 0;
-    if (got != (ssize_t)part.iov_len) return got == -ESRCH ? -ESRCH : -EPROTO;
+    got = tpy_l4_pull(it->local, it->caller->exchange, it->caller->sequence, sizeof it->head + it->head.strings * sizeof it->rooms[0], &part, 1, part.iov_len);
+    if (got != 0) return got == -ESRCH ? -ESRCH : -EPROTO;
     tpy_l4_room_set(&it->room, it->head.room_words, it->head.room_strings, it->head.flags & TPY_L4_WINDOW);
     return 0;
 }

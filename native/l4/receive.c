@@ -49,9 +49,7 @@ static unsigned broken(struct arrival *it, ssize_t error)
 static ssize_t pull(struct arrival *it, uint64_t offset, void *to, size_t length)
 {
     struct iovec part = {to, length};
-    if (length == 0) return 0;
-    ssize_t got = tpy_pull(it->receipt.exchange, it->receipt.sequence, offset, &part, 1);
-    return got < 0 ? got : (size_t)got == length ? 0 : -EPROTO;
+    return tpy_l4_pull(it->local, it->receipt.exchange, it->receipt.sequence, offset, &part, 1, length);
 }
 
 /* Reads the table behind the head, of which some may be here, and checks that the window is what they say. 0 or -errno. */
@@ -160,10 +158,8 @@ static unsigned take(struct arrival *it, uint32_t *words, uint32_t *strings, boo
         if (there == -ECANCELED) tpy_l4_was_cancelled(it->local);
         if (there != 0) return broken(it, there == -ECANCELED || there == -ESRCH ? there : -TPY_ESRVRFAULT);
     }
-    if (length > 0) {
-        ssize_t got = tpy_pull(it->receipt.exchange, it->receipt.sequence, it->more, part, count);
-        if (got < 0 || (uint64_t)got != length) return broken(it, got < 0 ? got : -EPROTO);
-    }
+    ssize_t got = tpy_l4_pull(it->local, it->receipt.exchange, it->receipt.sequence, it->more, part, count, length);
+    if (got != 0) return broken(it, got);
     for (uint32_t i = 0; i + 1 < count; i++)
         if (tpy_l4_incoming_note(&it->in, i, part[i + 1].iov_len) != 0) return broken(it, -TPY_ESRVRFAULT);
     *strings = whole;
@@ -219,6 +215,7 @@ __attribute__((noinline)) static unsigned accept_long(struct tpy_l4_local *local
     it.source = tpy_l4_source(receipt->client, receipt->tag);
     size_t sizes = receipt->received > sizeof it.head ? (receipt->received - sizeof it.head) / sizeof it.sizes[0] : 0;
     ssize_t table = read_table(&it, start->sizes, sizes);
+    if (table == -ECANCELED) return broken(&it, table);
     if (table != 0) {
         tpy_finish_error(receipt->exchange, receipt->sequence, EPROTO);
         return TPY_L4_AGAIN;

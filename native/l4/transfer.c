@@ -22,6 +22,17 @@ int tpy_l4_await(const struct iovec *parts, size_t count, bool write, int64_t ti
     }
 }
 
+ssize_t tpy_l4_pull(struct tpy_l4_local *local, struct tpy_exchange *exchange, uint32_t sequence, uint64_t offset, const struct iovec *parts, size_t count,
+    uint64_t length)
+{
+    ssize_t got;
+    if (length == 0) return 0;
+    do
+        got = tpy_pull(exchange, sequence, offset, parts, count);
+    while (got == -ECANCELED && !tpy_l4_was_cancelled(local));
+    return got < 0 ? got : (uint64_t)got == length ? 0 : -EPROTO;
+}
+
 int tpy_l4_map_words(struct tpy_l4_map_words *words, const struct tpy_l4_outgoing *out)
 {
     words->count = out->words < 2 * TPY_L4_PAIRS ? out->words : 2 * TPY_L4_PAIRS;

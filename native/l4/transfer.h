@@ -45,6 +45,9 @@ unsigned tpy_l4_called(struct tpy_l4_local *local, const struct tpy_offer *offer
 /* Pages that do not come: 0, or what the core says (-EFAULT, -ETIMEDOUT, -ECANCELED). time: ns, 0 at once, TPY_NEVER. With an exchange:
  * -ESRCH when its client does not want it any more. */
 int tpy_l4_await(const struct iovec *parts, size_t count, bool write, int64_t time, struct tpy_exchange *exchange, uint32_t sequence);
+/* tpy_pull, of a message that is at least as long as that: 0 or -errno. A cancel that was meant for an earlier IPC does not end it. */
+ssize_t tpy_l4_pull(struct tpy_l4_local *local, struct tpy_exchange *exchange, uint32_t sequence, uint64_t offset, const struct iovec *parts, size_t count,
+    uint64_t length);
 /* Are all pages of the strings there, to be read, or with `write` to be written? */
 static inline bool tpy_l4_present(const struct iovec *parts, size_t count, bool write) { return tpy_pages_touch(parts, count, write) == 0; }
 

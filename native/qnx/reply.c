@@ -6,6 +6,7 @@
 #include "core/iov.h"
 #include "core/port.h"
 #include "qnx/channel.h"
+#include "qnx/local.h"
 #include "qnx/rcvid.h"
 #include "qnx/reason.h"
 #include "qnx/result.h"
@@ -67,11 +68,23 @@ int MsgError_r(rcvid_t rcvid, int error)
 
 int MsgError(rcvid_t rcvid, int error) { return (int)tpy_qnx_result(MsgError_r(rcvid, error)); }
 
+/* No cancellation point: a pthread_cancel that was meant for the call before does not end it. */
+static bool cancel_was_for_another(void)
+{
+    struct tpy_qnx_local *local = tpy_qnx_local_get();
+    return local && atomic_load(&local->cancel_requested);
+}
+
 ssize_t MsgReadv_r(rcvid_t rcvid, const iov_t *riov, size_t rparts, size_t offset)
 {
     uint32_t serial;
     struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
-    return exchange ? tpy_pull(exchange, serial, offset, riov, rparts) : -ESRCH;
+    if (!exchange) return -ESRCH;
+    ssize_t got;
+    do
+        got = tpy_pull(exchange, serial, offset, riov, rparts);
+    while (TPY_UNLIKELY(got == -ECANCELED) && cancel_was_for_another());
+    return TPY_UNLIKELY(got == -ECANCELED) ? -EINTR : got;
 }
 
 ssize_t MsgReadv(rcvid_t rcvid, const iov_t *riov, size_t rparts, size_t offset)
