@@ -16,6 +16,10 @@ int tpy_copy(void *to, const void *from, size_t length);
  * wider loads would wait for. */
 int tpy_copy_words(void *to, const void *from, size_t length);
 int tpy_copy_longs(void *to, const void *from, size_t length);
+/* Words of 8 bytes, length a multiple of that: read one by one and written two at once, or the reverse. For words that a program has just stored one by
+ * one, or will load so, and a copy of them which is read, or was written, by wider moves. */
+int tpy_copy_join(void *to, const void *from, size_t length);
+int tpy_copy_part(void *to, const void *from, size_t length);
 void tpy_fault_arm(void);
 
 /* While this is set a tpy_copy of the calling thread may be broken off: it then returns 1, as for a bad address. */

@@ -43,8 +43,9 @@ static int read_room(struct answering *it)
 {
     struct iovec part = {&it->head, sizeof it->head};
     if (!(it->caller->kind & TPY_L4_LONG)) {
-        it->head = (struct tpy_l4_head){.words = 2, .room_words = 2};
-        tpy_l4_room_set(&it->room, 2, 0, false);
+        uint32_t room = tpy_l4_caller_room(it->caller->kind);
+        it->head = (struct tpy_l4_head){.words = 2, .room_words = room < 2 ? 2 : room, .flags = TPY_L4_TAKES};
+        tpy_l4_room_set(&it->room, it->head.room_words, 0, false);
         return 0;
     }
     const struct tpy_l4_known *told = &it->local->known;
@@ -216,17 +217,38 @@ __attribute__((noinline)) static int answer_slowly(struct tpy_l4_local *local, c
     return answer_long(&it, timeout);
 }
 
+/* To a short call. */
+int tpy_l4_answer_few(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const struct tpy_filter *next, uint64_t word0, uint64_t word1,
+    const l4_umword_t *more, uint32_t words)
+{
+    _Alignas(16) uint64_t word[TPY_L4_FEW];
+    uint32_t room = tpy_l4_caller_room(caller->kind), fits = words < room ? words : room < 2 ? 2 : room;
+    const struct iovec part = {word, fits * sizeof word[0]};
+    unsigned cut = fits < words ? L4_IPC_REMSGCUT : 0;
+    *(tpy_l4_two_words *)word = tpy_l4_two(word0, word1);
+    if (fits > 2 && TPY_UNLIKELY(tpy_copy_join(&word[2], more, (fits - 2) * sizeof word[0]) != 0)) {
+        int ended = tpy_finish(caller->exchange, caller->sequence, L4_IPC_RERCVPFTO, NULL, 0);
+        return ended == -ESRCH ? -1 : L4_IPC_SERCVPFTO;
+    }
+    say_waiting(local, next);
+    int ended = tpy_finish(caller->exchange, caller->sequence, (int64_t)tpy_l4_dope(fits, 0, cut), &part, 1);
+    return ended == 0 ? (cut ? L4_IPC_SEMSGCUT : 0) : ended == -ESRCH ? -1 : ended == -EFAULT ? L4_IPC_SESNDPFTO : L4_IPC_SERCVPFTO;
+}
+
 int tpy_l4_answer(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const struct tpy_filter *next, const void *send, uint64_t word0,
     uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
 {
     int code;
+    const l4_umword_t *more;
+    uint32_t words;
     if (TPY_LIKELY(((uintptr_t)send & ~(uintptr_t)1) == 0)) {
         const tpy_l4_two_words word = tpy_l4_two(word0, word1);
         const struct iovec part = {(void *)(uintptr_t)&word, sizeof word};
         say_waiting(local, next);
         int ended = tpy_finish(caller->exchange, caller->sequence, (int64_t)tpy_l4_dope(2, 0, 0), &part, 1);
         code = ended == 0 ? 0 : ended == -ESRCH ? -1 : ended == -EFAULT ? L4_IPC_SESNDPFTO : L4_IPC_SERCVPFTO;
-    } else code = answer_slowly(local, caller, next, send, word0, word1, timeout);
+    } else if (!(caller->kind & TPY_L4_LONG) && (words = tpy_l4_few(send, &more)) != 0) code = tpy_l4_answer_few(local, caller, next, word0, word1, more, words);
+    else code = answer_slowly(local, caller, next, send, word0, word1, timeout);
     if (code >= 0) result->dope = (unsigned)code;
     return code;
 }

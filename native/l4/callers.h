@@ -18,8 +18,11 @@ struct tpy_l4_caller {
     struct tpy_exchange *exchange;
     uint32_t sequence;
     uint32_t tag;
-    uint32_t kind;
+    uint32_t kind; /* of the offer, and above it, unless it is LONG, room for how many words there is */
 };
+
+static inline uint32_t tpy_l4_caller_kind(uint32_t kind, uint64_t room) { return kind | (uint32_t)(room / sizeof(uint64_t)) << 8; }
+static inline uint32_t tpy_l4_caller_room(uint32_t kind) { return kind >> 8; }
 
 #define TPY_L4_CALLERS_FIRST 8u
 

@@ -90,7 +90,7 @@ static __attribute__((noinline)) unsigned ipc(uint64_t dest, const void *send, u
 /* ---- Two words there and two words back -----------------------------------------------------------------------------------------
  * The common case of a client and of a server, straight into the core. What turns out to be anything else goes on in the functions above. */
 
-enum came { TWO_WORDS, TOLD, NOTHING };
+enum came { TWO_WORDS, FEW_WORDS, TOLD, NOTHING };
 
 /* TWO_WORDS: the answer's are in `words`. TOLD: the result says what happened. NOTHING was done. */
 static inline __attribute__((always_inline)) enum came call_at_once(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0,
@@ -128,6 +128,40 @@ static inline __attribute__((always_inline)) enum came call_at_once(struct tpy_l
     return came;
 }
 
+/* Waits for anybody after an answer: TWO_WORDS or FEW_WORDS came from `source`, the first two of them in `words` (the dope of FEW is in the result), or
+ * TOLD. Ends the IPC. */
+static inline __attribute__((always_inline)) enum came wait_at_once(struct tpy_l4_local *local, void *receive, uint32_t timeout, uint64_t words[2],
+    uint64_t *source, struct tpy_l4_result *result)
+{
+    struct tpy_l4_caller *last = &local->callers.last;
+    struct tpy_l4_start start;
+    struct tpy_receipt receipt;
+    const struct iovec in = {&start, sizeof start};
+    int got = tpy_receive(local->port, NULL, &in, 1, 0, TPY_NEVER, &receipt);
+    unsigned code = 0;
+    if (TPY_LIKELY(got == 0 && receipt.kind == TPY_L4_CALL && receipt.received >= sizeof start.head.word)) {
+        bool two = receipt.received == sizeof start.head.word;
+        if (two || TPY_LIKELY((code = tpy_l4_take_few(&receipt, &start, receive, result)) == 0)) {
+            *source = tpy_l4_source(receipt.client, receipt.tag);
+            words[0] = start.head.word[0];
+            words[1] = start.head.word[1];
+            last->id = *source; /* empty since we answered */
+            last->exchange = receipt.exchange;
+            last->sequence = receipt.sequence;
+            last->tag = receipt.tag;
+            last->kind = tpy_l4_caller_kind(TPY_L4_CALL, receipt.room);
+            tpy_l4_leave(local);
+            return two ? TWO_WORDS : FEW_WORDS;
+        }
+        result->word[0] = start.head.word[0];
+        result->word[1] = start.head.word[1];
+        result->source = tpy_l4_source(receipt.client, receipt.tag);
+    } else code = tpy_l4_accepted(local, 0, got, &receipt, &start, receive, (timeout >> 8) & 15, result);
+    if (TPY_UNLIKELY(code == TPY_L4_AGAIN)) tpy_l4_accept(local, 0, NULL, receive, (timeout >> 8) & 15, TPY_NEVER, result);
+    tpy_l4_leave(local);
+    return TOLD;
+}
+
 /* The same for a server: TWO_WORDS came from `source`, or TOLD, or NOTHING was done, not even the answer. */
 static inline __attribute__((always_inline)) enum came serve_at_once(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0,
     uint64_t word1, void *receive, uint32_t timeout, uint64_t words[2], uint64_t *source, struct tpy_l4_result *result)
@@ -135,9 +169,7 @@ static inline __attribute__((always_inline)) enum came serve_at_once(struct tpy_
     struct tpy_l4_caller *last = &local->callers.last;
     if (TPY_UNLIKELY(!local || dest == 0 || last->id != dest || send != L4_IPC_SHORT_MSG || is_nil(receive) || (timeout & 15) != 0)) return NOTHING;
     const tpy_l4_two_words word = tpy_l4_two(word0, word1);
-    struct tpy_l4_start start;
-    struct tpy_receipt receipt;
-    const struct iovec out = {(void *)(uintptr_t)&word, sizeof word}, in = {&start, sizeof start};
+    const struct iovec out = {(void *)(uintptr_t)&word, sizeof word};
     tpy_l4_enter(local);
     last->id = 0;
     atomic_store_explicit(local->waits, TPY_WAITS_ANYBODY, memory_order_release); /* whoever gets the answer must find us waiting in turn */
@@ -148,23 +180,45 @@ static inline __attribute__((always_inline)) enum came serve_at_once(struct tpy_
         tpy_l4_leave(local);
         return ended == -ESRCH ? NOTHING : TOLD; /* it waits no more: an ordinary send */
     }
-    int got = tpy_receive(local->port, NULL, &in, 1, 0, TPY_NEVER, &receipt);
-    if (TPY_LIKELY(got == 0 && receipt.kind == TPY_L4_CALL && receipt.received >= sizeof word)) {
-        *source = tpy_l4_source(receipt.client, receipt.tag);
-        words[0] = start.head.word[0];
-        words[1] = start.head.word[1];
-        last->id = *source; /* empty since we answered */
-        last->exchange = receipt.exchange;
-        last->sequence = receipt.sequence;
-        last->tag = receipt.tag;
-        last->kind = TPY_L4_CALL;
-        tpy_l4_leave(local);
-        return TWO_WORDS;
+    return wait_at_once(local, receive, timeout, words, source, result);
+}
+
+/* ---- Few words, likewise: the buffers hold no more, or one side has them in registers ---- */
+
+static __attribute__((noinline)) unsigned call_otherwise(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
+    struct tpy_l4_result *result)
+{
+    struct tpy_l4_local *local = tpy_l4_current;
+    if (TPY_LIKELY(local && dest != 0 && timeout == 0 && local->callers.last.id != dest && local->callers.count == 0 && !is_nil(send) && !is_nil(receive) &&
+                   !((uintptr_t)receive & L4_IPC_OPEN_IPC))) {
+        unsigned code = tpy_l4_call_few(local, dest, send, word0, word1, receive, result);
+        if (TPY_LIKELY(code != TPY_L4_AGAIN)) return code;
     }
-    unsigned code = tpy_l4_accepted(local, 0, got, &receipt, &start, receive, (timeout >> 8) & 15, result);
-    if (code == TPY_L4_AGAIN) tpy_l4_accept(local, 0, NULL, receive, (timeout >> 8) & 15, TPY_NEVER, result);
-    tpy_l4_leave(local);
-    return TOLD;
+    return ipc(dest, send, word0, word1, dest, false, receive, timeout, result);
+}
+
+static __attribute__((noinline)) unsigned serve_otherwise(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
+    struct tpy_l4_result *result)
+{
+    struct tpy_l4_local *local = tpy_l4_current;
+    const l4_umword_t *more;
+    uint32_t words;
+    if (TPY_UNLIKELY(!local || dest == 0 || local->callers.last.id != dest || is_nil(send) || is_nil(receive) || (timeout & 15) != 0) ||
+        TPY_UNLIKELY((local->callers.last.kind & TPY_L4_LONG) || (words = tpy_l4_few(send, &more)) == 0))
+        return ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
+    tpy_l4_enter(local);
+    local->callers.last.id = 0;
+    atomic_store_explicit(local->waits, TPY_WAITS_ANYBODY, memory_order_release);
+    int code = tpy_l4_answer_few(local, &local->callers.last, NULL, word0, word1, more, words);
+    if (TPY_UNLIKELY(code != 0)) {
+        tpy_port_unexpect(local->port);
+        tpy_l4_leave(local);
+        if (code < 0) return ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
+        return (unsigned)(result->dope = (unsigned)code);
+    }
+    enum came came = wait_at_once(local, receive, timeout, result->word, &result->source, result);
+    if (came == TWO_WORDS) result->dope = tpy_l4_dope(2, 0, 0);
+    return came == TOLD ? (unsigned)result->dope & L4_IPC_ERROR_MASK : 0;
 }
 
 /* ---- With numbers ------------------------------------------------------------------------------------------------------------- */
@@ -172,7 +226,7 @@ static inline __attribute__((always_inline)) enum came serve_at_once(struct tpy_
 int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
     enum came came = call_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, result->word, result);
-    if (TPY_UNLIKELY(came == NOTHING)) return (int)ipc(dest, send, word0, word1, dest, false, receive, timeout, result);
+    if (TPY_UNLIKELY(came == NOTHING)) return (int)call_otherwise(dest, send, word0, word1, receive, timeout, result);
     result->source = dest;
     if (TPY_UNLIKELY(came == TOLD)) return (int)(result->dope & L4_IPC_ERROR_MASK);
     result->dope = tpy_l4_dope(2, 0, 0);
@@ -183,7 +237,8 @@ int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint6
     struct tpy_l4_result *result)
 {
     enum came came = serve_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, result->word, &result->source, result);
-    if (TPY_UNLIKELY(came == NOTHING)) return (int)ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
+    if (TPY_UNLIKELY(came == NOTHING)) return (int)serve_otherwise(dest, send, word0, word1, receive, timeout, result);
+    if (TPY_UNLIKELY(came == FEW_WORDS)) return 0;
     if (TPY_UNLIKELY(came == TOLD)) return (int)(result->dope & L4_IPC_ERROR_MASK);
     result->dope = tpy_l4_dope(2, 0, 0);
     return 0;
@@ -287,7 +342,7 @@ int l4_ipc_call(l4_threadid_t dest, const void *snd_msg, l4_umword_t snd_dword0,
     enum came came = call_at_once(tpy_l4_current, dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, words, &it);
     if (TPY_LIKELY(came == TWO_WORDS)) return give_two(words, rcv_dword0, rcv_dword1, result);
     int code = came == TOLD ? (int)(it.dope & L4_IPC_ERROR_MASK)
-                            : (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, dest.raw, false, rcv_msg, timeout.raw, &it);
+                            : (int)call_otherwise(dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, &it);
     return give(code, &it, NULL, rcv_dword0, rcv_dword1, result);
 }
 
@@ -301,8 +356,14 @@ int l4_ipc_reply_and_wait(l4_threadid_t dest, const void *snd_msg, l4_umword_t s
         if (src) src->raw = source;
         return give_two(words, rcv_dword0, rcv_dword1, result);
     }
+    if (came == FEW_WORDS) {
+        it.source = source;
+        it.word[0] = words[0];
+        it.word[1] = words[1];
+        return give(0, &it, src, rcv_dword0, rcv_dword1, result);
+    }
     int code = came == TOLD ? (int)(it.dope & L4_IPC_ERROR_MASK)
-                            : (int)ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, 0, true, rcv_msg, timeout.raw, &it);
+                            : (int)serve_otherwise(dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, &it);
     return give(code, &it, src, rcv_dword0, rcv_dword1, result);
 }
 

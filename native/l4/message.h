@@ -8,8 +8,10 @@
 #include <l4/sys/types.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stddef.h>
 #include <sys/uio.h>
 
+#include "core/fault.h"
 #include "l4/wire.h"
 
 #define TPY_L4_NIL UINT64_MAX
@@ -48,6 +50,37 @@ int tpy_l4_outgoing_read(struct tpy_l4_outgoing *out, const void *descriptor, ui
 int tpy_l4_incoming_read(struct tpy_l4_incoming *in, const void *descriptor);
 /* Notes in the caller's buffer that `size` bytes came for string i. 0, or -EFAULT. */
 int tpy_l4_incoming_note(const struct tpy_l4_incoming *in, uint32_t i, uint64_t size);
+
+/* Of a descriptor that is not NIL, if it is no more than FEW words: how many, and where those beyond the first two are. 0: it is more, or not to be read. */
+static inline uint32_t tpy_l4_few(const void *descriptor, const l4_umword_t **more)
+{
+    const char *buffer = (const char *)((uintptr_t)descriptor & ~(uintptr_t)1);
+    uint64_t dope;
+    *more = NULL;
+    if (!buffer) return 2;
+    if (((uintptr_t)buffer & 2) || tpy_copy_longs(&dope, buffer + offsetof(struct l4_msghdr, send_dope), sizeof dope) != 0) return 0;
+    uint64_t words = dope >> 13 & TPY_L4_WORDS;
+    *more = (const l4_umword_t *)(buffer + sizeof(struct l4_msghdr)) + 2;
+    return (dope >> 8 & 31) != 0 || words > TPY_L4_FEW ? 0 : words < 2 ? 2 : (uint32_t)words;
+}
+
+/* Room for words, likewise, whether or not there is some for strings and flexpages: *plain tells that. 0: not to be read. */
+static inline uint32_t tpy_l4_few_room(void *descriptor, l4_umword_t **more, bool *plain)
+{
+    char *buffer = (char *)((uintptr_t)descriptor & ~(uintptr_t)1);
+    uint64_t head[2];
+    *more = NULL;
+    *plain = true;
+    if (!buffer) return 2;
+    *plain = false;
+    if ((uintptr_t)buffer & 2) return 2;
+    _Static_assert(offsetof(struct l4_msghdr, size_dope) == sizeof head[0], "beside the window");
+    if (tpy_copy_longs(head, buffer, sizeof head) != 0) return 0;
+    uint64_t words = head[1] >> 13 & TPY_L4_WORDS;
+    *more = (l4_umword_t *)(buffer + sizeof(struct l4_msghdr)) + 2;
+    *plain = head[0] == 0 && (head[1] >> 8 & 31) == 0;
+    return words < 2 ? 2 : (uint32_t)words;
+}
 
 static inline uint64_t tpy_l4_dope(uint32_t words, uint32_t strings, unsigned code)
 {

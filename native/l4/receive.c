@@ -227,6 +227,27 @@ __attribute__((noinline)) static unsigned accept_long(struct tpy_l4_local *local
     return code != 0 ? code : conclude(&it, words, strings, cut, flags);
 }
 
+unsigned tpy_l4_take_few(const struct tpy_receipt *receipt, const struct tpy_l4_start *start, void *receive, struct tpy_l4_result *result)
+{
+    l4_umword_t *more;
+    bool plain;
+    uint32_t words = (uint32_t)(receipt->received / sizeof start->word[0]), room = tpy_l4_few_room(receive, &more, &plain);
+    if (TPY_UNLIKELY(receipt->received != receipt->send_length || receipt->received % sizeof start->word[0] != 0)) {
+        tpy_finish_error(receipt->exchange, receipt->sequence, EPROTO);
+        return TPY_L4_AGAIN;
+    }
+    uint32_t fits = words < room ? words : room;
+    if (TPY_UNLIKELY(room == 0 || (fits > 2 && tpy_copy_part(more, &start->word[2], (fits - 2) * sizeof start->word[0]) != 0))) {
+        tpy_finish(receipt->exchange, receipt->sequence, TPY_L4_ST_SENT | L4_IPC_SESNDPFTO, NULL, 0);
+        return (unsigned)(result->dope = L4_IPC_RESNDPFTO);
+    }
+    result->dope = tpy_l4_dope(fits, 0, 0);
+    if (TPY_LIKELY(fits == words)) return 0;
+    tpy_finish(receipt->exchange, receipt->sequence, TPY_L4_ST_SENT | L4_IPC_SEMSGCUT, NULL, 0);
+    result->dope |= L4_IPC_REMSGCUT;
+    return L4_IPC_REMSGCUT;
+}
+
 unsigned tpy_l4_accepted(struct tpy_l4_local *local, uint64_t from, int got, const struct tpy_receipt *receipt, const struct tpy_l4_start *start,
     void *receive, uint32_t timeout_fault, struct tpy_l4_result *result)
 {
@@ -248,8 +269,13 @@ unsigned tpy_l4_accepted(struct tpy_l4_local *local, uint64_t from, int got, con
     result->word[1] = head->word[1];
     result->source = source;
     result->dope = tpy_l4_dope(2, 0, 0);
+    if (receipt->received > sizeof head->word) {
+        unsigned code = tpy_l4_take_few(receipt, start, receive, result);
+        if (TPY_UNLIKELY(code != 0)) return code;
+    }
     if (TPY_LIKELY(kind == TPY_L4_CALL)) {
-        if (TPY_LIKELY(tpy_l4_callers_put(&local->callers, source, receipt->exchange, receipt->sequence, receipt->tag, kind))) return 0;
+        if (TPY_LIKELY(tpy_l4_callers_put(&local->callers, source, receipt->exchange, receipt->sequence, receipt->tag, tpy_l4_caller_kind(kind, receipt->room))))
+            return 0;
         tpy_finish_error(receipt->exchange, receipt->sequence, ENOMEM);
         return TPY_L4_AGAIN;
     }

@@ -223,25 +223,106 @@ __attribute__((noinline)) static unsigned offer_long(struct tpy_l4_local *local,
     return send_long(&it);
 }
 
-/* The words of a short answer are in the result. */
-static unsigned short_outcome(const struct tpy_offer *offer, struct tpy_l4_result *result)
+/* The words of a short answer are where they belong. */
+static unsigned short_outcome(const struct tpy_offer *offer, uint32_t room, struct tpy_l4_result *result)
 {
     unsigned code = (unsigned)offer->status & L4_IPC_ERROR_MASK;
     result->dope = code;
     if (TPY_UNLIKELY(offer->status & TPY_L4_ST_SENT)) return code;
     if (code != 0 && code != L4_IPC_REMSGCUT) return code;
-    /* It says so many words and strings: only two can have come. */
-    bool two = offer->length == sizeof result->word && (offer->status & TPY_L4_ST_DOPE) >> 8 == (int64_t)tpy_l4_dope(2, 0, 0) >> 8;
-    if (TPY_UNLIKELY(!two)) return (unsigned)(result->dope = L4_IPC_REABORTED);
-    result->dope = tpy_l4_dope(2, 0, code);
+    /* It says so many words and strings: only those that came count. */
+    uint64_t words = offer->length / sizeof result->word[0];
+    bool true_said = words >= 2 && words <= room && offer->length % sizeof result->word[0] == 0 &&
+                     (offer->status & TPY_L4_ST_DOPE) >> 8 == (int64_t)tpy_l4_dope((uint32_t)words, 0, 0) >> 8;
+    if (TPY_UNLIKELY(!true_said)) return (unsigned)(result->dope = L4_IPC_REABORTED);
+    result->dope = tpy_l4_dope((uint32_t)words, 0, code);
     return code;
 }
 
 unsigned tpy_l4_called(struct tpy_l4_local *local, const struct tpy_offer *offer, int error, struct tpy_l4_result *result)
 {
-    if (error == 0) return short_outcome(offer, result);
+    if (error == 0) return short_outcome(offer, 2, result);
     unsigned code = code_of(local, offer->reached, true, error);
     result->dope = code;
+    return code;
+}
+
+/* ---- Few words ---------------------------------------------------------------------------------------------------------------- */
+
+struct few {
+    struct tpy_l4_sending sending;
+    uint32_t room;
+    l4_umword_t *more; /* room for those beyond the first two */
+    _Alignas(16) uint64_t word[TPY_L4_FEW];
+};
+
+static int take_few(struct tpy_offer *offer, const void *answer, uint64_t length)
+{
+    struct few *it = (struct few *)((char *)offer - offsetof(struct few, sending.offer));
+    uint64_t *two = it->sending.result->word;
+    if (TPY_UNLIKELY(length < 2 * sizeof *two || length > it->room * sizeof *two)) return -EPROTO;
+    for (int i = 0; i < 2; i++) two[i] = ((const volatile uint64_t *)answer)[i];
+    return length == 2 * sizeof *two || tpy_copy_part(it->more, (const uint64_t *)answer + 2, length - 2 * sizeof *two) == 0 ? 0 : -EFAULT;
+}
+
+/* Words in memory, one way or both. How many are sent; 0: it is more than that. */
+static inline uint32_t read_few(struct few *it, const void *send, uint64_t word0, uint64_t word1, bool call, void *receive)
+{
+    const l4_umword_t *more;
+    bool plain = true;
+    uint32_t words = tpy_l4_few(send, &more);
+    it->room = call ? tpy_l4_few_room(receive, &it->more, &plain) : 0;
+    if (TPY_UNLIKELY(words == 0 || !plain || it->room * sizeof it->word[0] > TPY_INLINE || (call && it->room == 0))) return 0;
+    *(tpy_l4_two_words *)it->word = tpy_l4_two(word0, word1);
+    /* Words that cannot be read: both sides learn of that on the long way. */
+    return words == 2 || TPY_LIKELY(tpy_copy_join(&it->word[2], more, (words - 2) * sizeof it->word[0]) == 0) ? words : 0;
+}
+
+static inline void take_answer(struct few *it)
+{
+    it->sending.offer.flags |= TPY_OFFER_TAKEN;
+    it->sending.offer.take = take_few;
+    it->sending.offer.room = it->room * sizeof it->word[0];
+}
+
+/* TPY_L4_AGAIN: it is more than that. */
+static unsigned offer_few(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0, uint64_t word1, bool call, void *receive,
+    uint32_t timeout, struct tpy_l4_result *result)
+{
+    struct few it;
+    uint32_t words = read_few(&it, send, word0, word1, call, receive);
+    if (TPY_UNLIKELY(words == 0)) return TPY_L4_AGAIN;
+    if (TPY_UNLIKELY(prepare(&it.sending, local, dest, call, timeout, result) != 0)) {
+        result->dope = L4_IPC_ENOT_EXISTENT;
+        return L4_IPC_ENOT_EXISTENT;
+    }
+    const struct iovec out = {it.word, words * sizeof it.word[0]};
+    it.sending.send = &out;
+    it.sending.offer.send_parts = 1;
+    if (call) take_answer(&it);
+    unsigned code = offer(&it.sending);
+    if (TPY_UNLIKELY(code != 0)) return tpy_l4_failed(&it.sending, code);
+    return short_outcome(&it.sending.offer, it.room, result);
+}
+
+unsigned tpy_l4_call_few(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive,
+    struct tpy_l4_result *result)
+{
+    struct few it;
+    uint32_t words;
+    if (TPY_UNLIKELY(dest == atomic_load_explicit(&local->id, memory_order_relaxed)) || (words = read_few(&it, send, word0, word1, true, receive)) == 0 ||
+        TPY_UNLIKELY(prepare(&it.sending, local, dest, true, 0, result) != 0))
+        return TPY_L4_AGAIN;
+    const struct iovec out = {it.word, words * sizeof it.word[0]};
+    it.sending.send = &out;
+    it.sending.offer.send_parts = 1;
+    take_answer(&it);
+    tpy_l4_enter(local);
+    int error = tpy_l4_offer_once(&it.sending);
+    unsigned code = TPY_LIKELY(error == 0) ? short_outcome(&it.sending.offer, it.room, result) : code_of(local, it.sending.offer.reached, true, error);
+    if (TPY_UNLIKELY(error != 0)) result->dope = code;
+    result->source = dest;
+    tpy_l4_leave(local);
     return code;
 }
 
@@ -251,7 +332,10 @@ unsigned tpy_l4_offer(struct tpy_l4_local *local, uint64_t dest, const void *sen
     struct tpy_l4_sending sending;
     const tpy_l4_two_words word = tpy_l4_two(word0, word1);
     bool plain = ((uintptr_t)send & ~(uintptr_t)1) == 0 && (!call || ((uintptr_t)receive & ~(uintptr_t)1) == 0);
-    if (TPY_UNLIKELY(!plain)) return offer_long(local, dest, send, word0, word1, call, receive, timeout, result);
+    if (TPY_UNLIKELY(!plain)) {
+        unsigned code = offer_few(local, dest, send, word0, word1, call, receive, timeout, result);
+        return code != TPY_L4_AGAIN ? code : offer_long(local, dest, send, word0, word1, call, receive, timeout, result);
+    }
     if (TPY_UNLIKELY(prepare(&sending, local, dest, call, timeout, result) != 0)) {
         result->dope = L4_IPC_ENOT_EXISTENT;
         return L4_IPC_ENOT_EXISTENT;
@@ -263,5 +347,5 @@ unsigned tpy_l4_offer(struct tpy_l4_local *local, uint64_t dest, const void *sen
     sending.offer.reply_parts = call ? 1 : 0;
     unsigned code = offer(&sending);
     if (TPY_UNLIKELY(code != 0)) return tpy_l4_failed(&sending, code);
-    return short_outcome(&sending.offer, result);
+    return short_outcome(&sending.offer, 2, result);
 }

@@ -37,6 +37,16 @@ unsigned tpy_l4_accept(struct tpy_l4_local *local, uint64_t from, const struct t
 unsigned tpy_l4_accepted(struct tpy_l4_local *local, uint64_t from, int got, const struct tpy_receipt *receipt, const struct tpy_l4_start *start,
     void *receive, uint32_t timeout_fault, struct tpy_l4_result *result);
 
+/* As tpy_l4_answer, of few words (message.h) to a caller that is not LONG. */
+int tpy_l4_answer_few(struct tpy_l4_local *local, const struct tpy_l4_caller *caller, const struct tpy_filter *next, uint64_t word0, uint64_t word1,
+    const l4_umword_t *more, uint32_t words);
+/* A call of few words, with room for words only, and no time bounds. TPY_L4_AGAIN: it is something else, or was not made. */
+unsigned tpy_l4_call_few(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive,
+    struct tpy_l4_result *result);
+
+/* The words of a short message beyond the first two, which the result has already. 0, or what is to be returned. */
+unsigned tpy_l4_take_few(const struct tpy_receipt *receipt, const struct tpy_l4_start *start, void *receive, struct tpy_l4_result *result);
+
 /* What came of a short call's tpy_offer, unless it is 0 and an answer of two words: a code, or TPY_L4_AGAIN: it was not made. */
 unsigned tpy_l4_called(struct tpy_l4_local *local, const struct tpy_offer *offer, int error, struct tpy_l4_result *result);
 

@@ -1,7 +1,8 @@
 /*
  * wire: how an L4 message looks inside an exchange of the core: between two processes that may be C or Java, and of different versions.
  *
- * A short message is its two words, and its kind says whether the sender waits for an answer (CALL). A LONG one begins with a head; a
+ * A short message is its words, FEW at most, and its kind says whether the sender waits for an answer (CALL); then its reply room is that of the
+ * answer's words, and the answer is those. How many words there are, and room for how many, follows from the lengths. A LONG one begins with a head; a
  * table follows (sizes of the strings sent, sizes of the receive buffers of a call, 32 bits each; extents of flexpages), then the words from the third
  * on, then the strings. The offer's tag carries the sender's lthread, version and page-fault times; its task is known from its connection.
  *
@@ -49,13 +50,18 @@ struct tpy_l4_head {
 };
 _Static_assert(sizeof(struct tpy_l4_head) == 32, "travels in the line of the post");
 
-/* How a message begins, as far as it travels in the line of the post: what a receiver takes at once. */
-#define TPY_L4_SIZES_FIRST 2u
+/* How a message begins: what a receiver takes at once. */
+#define TPY_L4_FEW 16u
 struct tpy_l4_start {
-    struct tpy_l4_head head;
-    uint32_t sizes[TPY_L4_SIZES_FIRST]; /* of strings and receive buffers: often all there are */
+    union {
+        struct {
+            struct tpy_l4_head head;
+            uint32_t sizes[2 * TPY_L4_FEW - sizeof(struct tpy_l4_head) / 4]; /* of strings and receive buffers: often all there are */
+        };
+        _Alignas(16) uint64_t word[TPY_L4_FEW]; /* copied by moves of so many bytes */
+    };
 };
-_Static_assert(sizeof(struct tpy_l4_start) == 40, "the line of the post");
+_Static_assert(sizeof(struct tpy_l4_start) == 8 * TPY_L4_FEW, "all of a short message");
 
 /* A piece of a memory object that goes with the message. */
 struct tpy_l4_extent {

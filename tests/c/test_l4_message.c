@@ -138,6 +138,87 @@ L4_CASE(words_arrive)
     try_all_ways(threads, (struct exchange){.snd_words = 2, .to_short = true, .words = 2});
 }
 
+/* ---- Words there and back, as a client and a server usually have them: any number of them, to room for any number ---- */
+
+#define FEW 20 /* beyond what goes by the short way */
+static const unsigned few_rooms[] = {2, 3, 9, 16, 17, 64};
+static unsigned asker_room(unsigned sent, unsigned wanted) { return few_rooms[(sent + wanted) % 6]; }
+
+static void answer_words(l4_threadid_t boss, void *argument)
+{
+    L4_BUFFER(64, 1) in, out = {.size_dope = L4_IPC_DOPE(64, 1)};
+    l4_umword_t one, two;
+    l4_msgdope_t result;
+    l4_threadid_t src = L4_NIL_ID;
+    const unsigned *room = argument;
+    bool over = false;
+    for (unsigned i = 0; i < 64; i++) out.word[i] = 4000 + i;
+    memset(&in, 0xee, sizeof in);
+    in.fpage.raw = 0;
+    in.size_dope = L4_IPC_DOPE(*room, 0);
+    int code = l4_ipc_wait(&src, &in, &one, &two, L4_IPC_NEVER, &result);
+    while (!over) {
+        /* The first word says how many are wanted, the second how many were sent. */
+        bool cut = two > *room;
+        unsigned came = cut ? *room : (unsigned)two;
+        CHECK_EQ(src.raw, boss.raw);
+        CHECK_EQ(code, cut ? L4_IPC_REMSGCUT : 0);
+        CHECK_EQ(result.raw, L4_IPC_DOPE(came, 0).raw | (unsigned)code);
+        for (unsigned i = 2; i < came; i++) CHECK_EQ(in.word[i], 7000 + one * 100 + i);
+        for (unsigned i = came; i < *room; i++) CHECK_EQ(in.word[i], 0xeeeeeeeeeeeeeeee);
+        memset(in.word, 0xee, sizeof in.word);
+        over = one == 0;
+        out.send_dope = L4_IPC_DOPE(one, 0);
+        if (over) break;
+        if (cut) code = l4_ipc_wait(&src, &in, &one, &two, L4_IPC_NEVER, &result);
+        else {
+            l4_threadid_t to = src;
+            bool answer_cut = one > asker_room((unsigned)two, (unsigned)one);
+            code = l4_ipc_reply_and_wait(to, one == 2 ? SHORT : (void *)&out, one + 1, two + 1, &src, &in, &one, &two, SERVER, &result);
+            CHECK_EQ(code == L4_IPC_SEMSGCUT, answer_cut);
+            if (answer_cut) code = l4_ipc_wait(&src, &in, &one, &two, L4_IPC_NEVER, &result); /* that is told before anything is waited for */
+        }
+    }
+    CHECK_EQ(l4_ipc_send(src, SHORT, 0, 0, SERVER, NULL), 0);
+}
+
+static void ask_for_words(l4_threadid_t to, unsigned sent, unsigned wanted, unsigned room, unsigned servers_room)
+{
+    L4_BUFFER(64, 1) it = {.size_dope = L4_IPC_DOPE(room, 0), .send_dope = L4_IPC_DOPE(sent, 0)};
+    l4_umword_t one, two;
+    l4_msgdope_t result;
+    for (unsigned i = 2; i < 64; i++) it.word[i] = 7000 + wanted * 100 + i;
+    int code = l4_ipc_call(to, sent == 2 && wanted % 2 ? SHORT : (void *)&it, wanted, sent, room == 2 && wanted % 2 ? SHORT : (void *)&it, &one, &two,
+        L4_IPC_NEVER, &result);
+    if (sent > servers_room) {
+        CHECK_EQ(code, L4_IPC_SEMSGCUT);
+        CHECK_EQ(result.raw, L4_IPC_SEMSGCUT);
+        return;
+    }
+    bool cut = wanted > room;
+    unsigned came = cut ? room : wanted;
+    CHECK_EQ(code, cut ? L4_IPC_REMSGCUT : 0);
+    CHECK_EQ(result.raw, L4_IPC_DOPE(came, 0).raw | (unsigned)code);
+    CHECK_EQ(one, wanted + 1);
+    CHECK_EQ(two, sent + 1);
+    for (unsigned i = 2; i < came; i++) CHECK_EQ(it.word[i], 4000 + i);
+    for (unsigned i = came; i < 64; i++) CHECK_EQ(it.word[i], 7000 + wanted * 100 + i); /* beyond what came nothing is touched */
+}
+
+L4_CASE(few_words_there_and_back)
+{
+    unsigned *servers_room = l4_share(sizeof *servers_room);
+    for (unsigned k = 0; k < 6; k++) {
+        l4_umword_t one, two;
+        *servers_room = few_rooms[k];
+        struct l4_partner *partner = l4_start(threads, answer_words, servers_room);
+        for (unsigned sent = 2; sent < FEW; sent++)
+            for (unsigned wanted = 2; wanted < FEW; wanted++) ask_for_words(l4_id(partner), sent, wanted, asker_room(sent, wanted), few_rooms[k]);
+        CHECK_EQ(l4_ipc_call(l4_id(partner), SHORT, 0, 2, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
+        l4_join(partner);
+    }
+}
+
 L4_CASE(strings_arrive)
 {
     try_all_ways(threads, (struct exchange){.snd_words = 2, .snd_strings = 1, .snd_sizes = {1}, .rcv_words = 2, .rcv_strings = 1, .rcv_sizes = {1},
