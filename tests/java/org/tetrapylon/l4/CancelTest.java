@@ -11,10 +11,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.tetrapylon.InterruptedCallException;
 import org.tetrapylon.Observe;
@@ -211,6 +213,57 @@ class CancelTest {
         assertEquals(interrupts, seen.get());
         Ipc.send(server.id(), Message.of(0, 1));
         server.endWell();
+    }
+
+    // ---- In the middle of a transfer
+
+    private static final long LONG_STRING = 4 << 20; // more than is sent ahead
+
+    /** A page of the sender's string goes away after it was touched: then nobody can go on, and either may be ended. */
+    @ParameterizedTest
+    @CsvSource({"EX_REGS, true", "INTERRUPT, true", "EX_REGS, false", "INTERRUPT, false"})
+    void aTransferThatCannotGoOnIsAborted(Means means, boolean endReceiver) throws Exception {
+        ThreadId[] receiverId = new ThreadId[1];
+        CountDownLatch known = new CountDownLatch(1);
+        CountDownLatch waiting = new CountDownLatch(1);
+        CountDownLatch over = new CountDownLatch(2);
+        try (Arena arena = Arena.ofShared(); Withheld string = Withheld.filled(LONG_STRING, 1)) {
+            Partner receiver = Partner.start(() -> {
+                waiting.await();
+                MsgBuffer in = new MsgBuffer(arena, 2, 1);
+                in.rcv(0, arena.allocate(LONG_STRING));
+                IpcResult it = new IpcResult();
+                assertEquals(L4.L4_IPC_REABORTED, L4.l4IpcWait(in.descriptor(), NEVER, it));
+                assertEquals(endReceiver && means == Means.INTERRUPT, Thread.interrupted());
+                over.countDown();
+                over.await();
+                assertEquals(L4.L4_IPC_RETIMEOUT, L4.l4IpcSleep(L4.L4_IPC_TIMEOUT(0, 0, 2, 10, 0, 0)), "only that call was ended");
+            });
+            receiverId[0] = receiver.id();
+            Partner sender = Partner.start(() -> {
+                known.await();
+                MsgBuffer out = new MsgBuffer(arena, 2, 1);
+                out.snd(0, string.memory());
+                out.send(2, 1);
+                IpcResult it = new IpcResult();
+                assertEquals(L4.L4_IPC_SEABORTED, L4.l4IpcSend(receiverId[0].raw(), out.descriptor(), 1, 2, NEVER, it));
+                assertEquals(!endReceiver && means == Means.INTERRUPT, Thread.interrupted());
+                over.countDown();
+                over.await();
+                assertEquals(L4.L4_IPC_RETIMEOUT, L4.l4IpcSleep(L4.L4_IPC_TIMEOUT(0, 0, 2, 10, 0, 0)), "only that call was ended");
+            });
+            known.countDown();
+            sender.awaitSending();
+            string.takeAway(LONG_STRING - 4096, 4096);
+            waiting.countDown();
+            string.awaitTouch();
+            end(means, endReceiver ? receiver : sender);
+            long since = System.nanoTime();
+            assertTrue(over.await(5, TimeUnit.SECONDS), "they were not ended");
+            assertTrue(System.nanoTime() - since < 500_000_000L, "at once, on a busy machine");
+            receiver.endWell();
+            sender.endWell();
+        }
     }
 
     // ---- Virtual threads

@@ -22,6 +22,8 @@ final class Withheld implements AutoCloseable {
     private static final long UFFDIO_REGISTER = 0xc020aa00L;
     private static final long UFFDIO_COPY = 0xc028aa03L;
     private static final int PROT_READ_WRITE = 3;
+    private static final int MADV_DONTNEED = 4;
+    private static final long FAULT = 32; // struct uffd_msg
     private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
 
     private static final MethodHandle SYSCALL = find("syscall", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG), 1);
@@ -29,6 +31,8 @@ final class Withheld implements AutoCloseable {
     private static final MethodHandle CLOSE = find("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT), 1);
     private static final MethodHandle MMAP =
             find("mmap", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG), 6);
+    private static final MethodHandle MADVISE = find("madvise", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT), 3);
+    private static final MethodHandle READ = find("read", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG), 3);
     private static final MethodHandle MUNMAP = find("munmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG), 2);
 
     private final int fd;
@@ -44,9 +48,20 @@ final class Withheld implements AutoCloseable {
 
     /** Skips the test where userfaultfd is not allowed. */
     Withheld(long size) {
+        this(size, USER_MODE_ONLY);
+    }
+
+    /** All of it is there until it is taken away ({@link #takeAway}), then from the kernel's own accesses too; only some users may withhold that. */
+    static Withheld filled(long size, int seed) {
+        Withheld it = new Withheld(size, 0);
+        it.provide(seed);
+        return it;
+    }
+
+    private Withheld(long size, long mode) {
         this.size = size;
         try (Arena arena = Arena.ofConfined()) {
-            fd = (int) (long) SYSCALL.invokeExact(SYS_USERFAULTFD, O_CLOEXEC | USER_MODE_ONLY);
+            fd = (int) (long) SYSCALL.invokeExact(SYS_USERFAULTFD, O_CLOEXEC | mode);
             if (fd < 0) {
                 throw new TestAbortedException("userfaultfd is not allowed here");
             }
@@ -70,6 +85,29 @@ final class Withheld implements AutoCloseable {
     /** The memory. Nobody in Java may touch it before it is provided. */
     MemorySegment memory() {
         return MemorySegment.ofAddress(address).reinterpret(size);
+    }
+
+    void takeAway(long offset, long length) {
+        try {
+            check((int) MADVISE.invokeExact(address + offset, length, MADV_DONTNEED));
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Waits until somebody has touched what is not there. */
+    void awaitTouch() {
+        try (Arena arena = Arena.ofConfined()) {
+            if ((long) READ.invokeExact(fd, arena.allocate(FAULT), FAULT) != FAULT) {
+                throw new AssertionError("no fault can be read");
+            }
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
     }
 
     void provide(int seed) {
