@@ -23,6 +23,7 @@ import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import org.tetrapylon.internal.NativeLibrary;
+import org.tetrapylon.support.Finished;
 
 /**
  * The generated bindings say what the C compiler says of today's headers: sizes, offsets, constants and prototypes. A

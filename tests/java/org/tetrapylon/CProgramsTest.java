@@ -22,6 +22,7 @@ import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.opentest4j.TestAbortedException;
+import org.tetrapylon.support.Finished;
 
 /**
  * Runs the C tests, one JUnit test each: every case of {@code tests/c} in a process of its own, and every program

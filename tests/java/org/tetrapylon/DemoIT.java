@@ -13,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.tetrapylon.support.Finished;
 
 /** {@code scripts/demo} goes well, and says so when something does not. */
 @Timeout(180)

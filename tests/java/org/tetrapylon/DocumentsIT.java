@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.tetrapylon.support.Finished;
 
 /**
  * Compiles and runs the programs in README.md and docs as they stand there, against the installed tree: each block of C or Java is a program

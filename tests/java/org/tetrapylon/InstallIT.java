@@ -12,6 +12,7 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.tetrapylon.support.Finished;
 
 /**
  * What a user gets: {@code scripts/install} makes a tree from which a C program is built with pkg-config and a Java

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.tetrapylon.support.Finished;
 
 /** The tree that {@code scripts/install} makes, as a user has it. */
 final class Installed {

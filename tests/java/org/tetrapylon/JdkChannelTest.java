@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.tetrapylon.Observe.fails;
-import static org.tetrapylon.Observe.leavesNoDescriptors;
+import static org.tetrapylon.support.Observe.fails;
+import static org.tetrapylon.support.Observe.leavesNoDescriptors;
 
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayInputStream;
@@ -45,6 +45,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.tetrapylon.mm.Endpoint;
 import org.tetrapylon.mm.Received;
+import org.tetrapylon.support.Observe;
 
 /** The descriptors of what the JDK itself has open. That each can be sent and used elsewhere is SentDescriptorsTest's. */
 @Timeout(value = 30, unit = TimeUnit.SECONDS)

@@ -16,12 +16,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
-import org.tetrapylon.Observe;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.ThreadState;
 import org.tetrapylon.ThreadState.State;
 import org.tetrapylon.qnx.Channel;
 import org.tetrapylon.qnx.Connection;
+import org.tetrapylon.support.Observe;
 
 /** Processes that are blocked in each state are listed as what they are; their state is waited for, as it comes by itself. */
 @Timeout(60)

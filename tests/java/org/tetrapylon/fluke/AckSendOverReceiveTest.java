@@ -10,6 +10,7 @@ import static org.tetrapylon.fluke.Scene.checkFilled;
 import static org.tetrapylon.fluke.Scene.filled;
 import static org.tetrapylon.fluke.Scene.ok;
 import static org.tetrapylon.fluke.Scene.room;
+import static org.tetrapylon.support.Observe.awaitBlocked;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -94,7 +95,7 @@ class AckSendOverReceiveTest {
                 ok(side.goOver(scene, params));
                 ok(side.ackSend(params.send(filled(2, 0))));
                 if (waits) {
-                    Scene.awaitAsleep(side.other(scene));
+                    awaitBlocked(side.other(scene));
                 }
                 side.disconnect();
                 scene.reach(1);

@@ -7,33 +7,21 @@ import static org.tetrapylon.fluke.Scene.room;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.tetrapylon.support.Allocations;
 
 /** A call and its answer allocate nothing on the Java heap, on either side. */
 @Timeout(90)
 class AllocationTest {
-
-    /** Calls of one measurement. What is allocated once now and then (by a compilation, say) is far below one byte a call. */
-    private static final int CALLS = 5_000;
-    /** Until the compilers have done their work, calls may allocate. */
-    private static final int ATTEMPTS = 60;
-
-    private static final com.sun.management.ThreadMXBean THREADS =
-            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-
-    private interface Client {
-        void call(long number);
-    }
 
     private interface Serving {
         void run(PortSet set) throws Exception;
     }
 
     private interface Clients {
-        Client of(Reference dest);
+        Allocations.Client of(Reference dest);
     }
 
     /** Runs the pair until one stretch of calls has allocated nothing on both sides. */
@@ -51,28 +39,16 @@ class AllocationTest {
                 thrown.set(e);
             }
         });
-        long own = Thread.currentThread().threadId();
-        long number = 0;
-        long least = Long.MAX_VALUE;
+        long least;
         try (Reference dest = port.reference()) {
-            Client client = clients.of(dest);
-            for (int attempt = 0; attempt < ATTEMPTS && least >= CALLS; attempt++) {
-                long ownBefore = THREADS.getThreadAllocatedBytes(own);
-                long serverBefore = THREADS.getThreadAllocatedBytes(server.threadId());
-                for (int i = 0; i < CALLS; i++) {
-                    client.call(++number);
-                }
-                long ownAfter = THREADS.getThreadAllocatedBytes(own);
-                long serverAfter = THREADS.getThreadAllocatedBytes(server.threadId());
-                least = Math.min(least, Math.max(ownAfter - ownBefore, serverAfter - serverBefore));
-            }
+            least = Allocations.least(server, clients.of(dest));
         }
         flukeIpcClientDisconnect();
         set.close();
         port.close();
         assertTrue(server.join(Scene.LIMIT));
         assertEquals(null, thrown.get());
-        assertTrue(least < CALLS, "bytes allocated for " + CALLS + " calls: " + least);
+        Allocations.assertNone(least);
     }
 
     private static void checkAnswer(MemorySegment in, long number) {
@@ -160,7 +136,7 @@ class AllocationTest {
                 }
             }
         }, dest -> {
-            org.tetrapylon.fluke.Client client = org.tetrapylon.fluke.Client.to(dest);
+            Client client = Client.to(dest);
             MemorySegment out = room(2);
             MemorySegment in = room(4);
             byte[] heap = new byte[16];

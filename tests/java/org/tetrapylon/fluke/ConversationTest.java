@@ -5,11 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.tetrapylon.fluke.FlukeIpc.*;
-import static org.tetrapylon.fluke.Scene.awaitAsleep;
 import static org.tetrapylon.fluke.Scene.checkFilled;
 import static org.tetrapylon.fluke.Scene.filled;
 import static org.tetrapylon.fluke.Scene.room;
 import static org.tetrapylon.fluke.Scene.word;
+import static org.tetrapylon.support.Observe.awaitBlocked;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,8 +21,8 @@ import org.junit.jupiter.api.function.Executable;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Fd;
 import org.tetrapylon.InterruptedCallException;
-import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.PeerProcess;
 
 /** The idiomatic layer: conversations whose direction is a state. */
 @Timeout(60)
@@ -45,7 +45,7 @@ class ConversationTest {
                 assertTrue(Thread.currentThread().isInterrupted());
             }
         });
-        awaitAsleep(server);
+        awaitBlocked(server);
         try (Client client = Client.open(name); Arena arena = Arena.ofConfined()) {
             MemorySegment message = arena.allocateFrom("hello!!");
             MemorySegment answer = arena.allocate(64);
@@ -152,7 +152,7 @@ class ConversationTest {
                 assertEquals(8, client.receive(params.receive(room(4)).receiveReferences(second)));
                 assertEquals(Arrival.ENDED, client.arrival());
                 assertTrue(first.isFd() && second.isFd());
-                awaitAsleep(scene.server);
+                awaitBlocked(scene.server);
                 scene.server.interrupt();
                 scene.await(9);
             }
@@ -190,7 +190,7 @@ class ConversationTest {
             }
         }, scene -> {
             try (Client client = Client.to(scene.dest)) {
-                awaitAsleep(scene.server);
+                awaitBlocked(scene.server);
                 scene.server.interrupt();
                 scene.await(1);
                 byte[] out = new byte[40];
@@ -199,7 +199,7 @@ class ConversationTest {
                 Thread self = Thread.currentThread();
                 Thread interruptor = Thread.ofPlatform().start(() -> {
                     scene.reached(3);
-                    awaitAsleep(self);
+                    awaitBlocked(self);
                     self.interrupt();
                 });
                 int[] in = new int[3];
@@ -348,7 +348,7 @@ class ConversationTest {
                     wrong.set(e);
                 }
             });
-            awaitAsleep(links[i]);
+            awaitBlocked(links[i]);
         }
         try (Client client = Client.open(name + 0)) {
             MemorySegment in = room(4);

@@ -5,13 +5,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.tetrapylon.Fd;
-import org.tetrapylon.PeerProcess;
+import org.tetrapylon.support.PeerProcess;
 
 /** The Java counterpart of tests/interop/fluke_peer.c, a process of its own, by the idiomatic layer. */
-final class FlukePeer {
+public final class FlukePeer {
 
     /** Starts a peer in that language, "c" or "java". */
-    static PeerProcess start(String language, String... arguments) throws IOException {
+    static PeerProcess start(String language, Object... arguments) throws IOException {
         return PeerProcess.start("fluke_peer", FlukePeer.class, language, arguments);
     }
 

@@ -5,13 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.tetrapylon.fluke.FlukeIpc.*;
 import static org.tetrapylon.fluke.Scene.ALIAS;
-import static org.tetrapylon.fluke.Scene.awaitAsleep;
 import static org.tetrapylon.fluke.Scene.check;
 import static org.tetrapylon.fluke.Scene.checkCame;
 import static org.tetrapylon.fluke.Scene.checkFilled;
 import static org.tetrapylon.fluke.Scene.filled;
 import static org.tetrapylon.fluke.Scene.ok;
 import static org.tetrapylon.fluke.Scene.room;
+import static org.tetrapylon.support.Observe.awaitBlocked;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Field;
@@ -250,17 +250,17 @@ class FunctionsTest {
             try (PortSet other = PortSet.create()) {
                 ok(flukePortSetPset(scene.port, null));
                 scene.reach(1);
-                awaitAsleep(scene.client);
+                awaitBlocked(scene.client);
                 Thread there = Thread.ofPlatform().daemon().name("tpy-there").start(() -> {
                     Params params = new Params().receive(room(4));
                     ok(flukeIpcSetupWaitReceive(other, params, null));
                     check(FLUKE_INSANITY_INVALID_OBJECT, flukeIpcServerAckSendWaitReceive(params.send(filled(2, 7)), null));
                 });
-                awaitAsleep(there);
+                awaitBlocked(there);
                 ok(flukePortSetPset(scene.port, other));
                 scene.await(2);
-                awaitAsleep(scene.client);
-                awaitAsleep(there);
+                awaitBlocked(scene.client);
+                awaitBlocked(there);
                 ok(flukePortSetPset(scene.port, scene.set));
                 Params params = new Params().receive(room(4));
                 ok(flukeIpcSetupWaitReceive(scene.set, params, null));

@@ -7,13 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.tetrapylon.fluke.FlukeIpc.*;
-import static org.tetrapylon.fluke.Scene.awaitAsleep;
 import static org.tetrapylon.fluke.Scene.check;
 import static org.tetrapylon.fluke.Scene.checkCame;
 import static org.tetrapylon.fluke.Scene.checkFilled;
 import static org.tetrapylon.fluke.Scene.filled;
 import static org.tetrapylon.fluke.Scene.ok;
 import static org.tetrapylon.fluke.Scene.room;
+import static org.tetrapylon.support.Observe.awaitBlocked;
 
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -34,7 +34,7 @@ class InterruptTest {
         FlukeThread self = flukeThreadSelf();
         return Thread.ofPlatform().daemon().start(() -> {
             scene.reached(step);
-            awaitAsleep(target);
+            awaitBlocked(target);
             if (byJava) {
                 target.interrupt();
             } else {
@@ -271,11 +271,11 @@ class InterruptTest {
         }, (scene, side) -> {
             Params params = new Params().receive(room(9));
             ok(side.goOver(scene, params));
-            awaitAsleep(side.other(scene));
+            awaitBlocked(side.other(scene));
             ok(side.alert());
             scene.await(1);
             ok(side.ackSendOverReceive(params.send(filled(2, 0)).receive(room(9))));
-            awaitAsleep(side.other(scene));
+            awaitBlocked(side.other(scene));
             ok(side.alert());
             scene.await(2);
             check(FLUKE_IPC_OVER_DISCONNECTED, side.ackSendOverReceive(params.receive(room(9))));

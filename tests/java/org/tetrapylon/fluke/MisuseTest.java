@@ -7,6 +7,7 @@ import static org.tetrapylon.fluke.Scene.check;
 import static org.tetrapylon.fluke.Scene.filled;
 import static org.tetrapylon.fluke.Scene.ok;
 import static org.tetrapylon.fluke.Scene.room;
+import static org.tetrapylon.support.Observe.awaitBlocked;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -72,7 +73,7 @@ class MisuseTest {
     void paramsInUse() throws Throwable {
         Params params = new Params().receive(room(2));
         Scene.run(scene -> ok(flukeIpcSetupWaitReceive(scene.set, params, null)), scene -> {
-            Scene.awaitAsleep(scene.server);
+            awaitBlocked(scene.server);
             assertThrows(IllegalStateException.class, () -> params.receive(room(2)));
             assertThrows(IllegalStateException.class, () -> params.sendReferences());
             assertThrows(IllegalStateException.class, () -> flukeIpcClientConnectSend(scene.dest, params));

@@ -3,13 +3,13 @@ package org.tetrapylon.fluke;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.tetrapylon.fluke.FlukeIpc.*;
-import static org.tetrapylon.fluke.Scene.awaitAsleep;
 import static org.tetrapylon.fluke.Scene.check;
 import static org.tetrapylon.fluke.Scene.checkFilled;
 import static org.tetrapylon.fluke.Scene.filled;
 import static org.tetrapylon.fluke.Scene.ok;
 import static org.tetrapylon.fluke.Scene.room;
 import static org.tetrapylon.fluke.Scene.word;
+import static org.tetrapylon.support.Observe.awaitBlocked;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,7 +21,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.Fd;
-import org.tetrapylon.PeerProcess;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
 
 /** Java and another process, which is written in C or in Java, on either side, also in chains; and what is left when that one is killed. */
 @Timeout(90)
@@ -139,7 +140,7 @@ class PeerTest {
             }
         });
         server.start();
-        awaitAsleep(server);
+        awaitBlocked(server);
         try (PeerProcess peer = FlukePeer.start(language, "call", name, "40")) {
             peer.expect("ok 40");
             assertEquals(0, peer.end());
@@ -241,7 +242,7 @@ class PeerTest {
                 if (how.equals("send")) {
                     check(FLUKE_IPC_RECV_DISCONNECTED, flukeIpcServerReceive(params.receive(room(400))));
                 } else {
-                    Scene.until("the death is known", () -> flukeIpcServerAlert() != FLUKE_SUCCESS);
+                    Observe.until("the death is known", () -> flukeIpcServerAlert() != FLUKE_SUCCESS);
                     status = flukeIpcServerAckSend(params.send(room(2)));
                     check(status == FLUKE_SUCCESS ? FLUKE_SUCCESS : FLUKE_IPC_ACK_DISCONNECTED, status); // success: only the link is gone
                 }

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Fd;
-import org.tetrapylon.Observe;
+import org.tetrapylon.support.Observe;
 
 /** References to ports and to descriptors; the same {@link Fd} as everywhere. */
 @Timeout(60)

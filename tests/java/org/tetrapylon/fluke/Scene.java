@@ -2,25 +2,15 @@ package org.tetrapylon.fluke;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
 import static org.tetrapylon.fluke.FlukeIpc.FLUKE_SUCCESS;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
-import java.util.stream.Stream;
-import org.tetrapylon.Errno;
-import org.tetrapylon.TetrapylonException;
-import org.tetrapylon.ThreadState;
 
 /**
  * A server thread with a port set, and a client thread with a reference to its port. Steps tell either how far the other has come. Fails
@@ -119,39 +109,6 @@ final class Scene {
             await(wanted);
         } catch (InterruptedException e) {
             throw new AssertionError(e);
-        }
-    }
-
-    /** Waits until the condition holds. */
-    static void until(String what, BooleanSupplier condition) {
-        long since = System.nanoTime();
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() - since > LIMIT.toNanos()) {
-                fail("has not come about: " + what);
-            }
-            LockSupport.parkNanos(200_000);
-        }
-    }
-
-    /** Waits until a platform thread, which has a name of its own of at most 15 characters, is blocked in a call of the gate. */
-    static void awaitAsleep(Thread thread) {
-        until(thread.getName() + " is blocked in a call", () -> blocked().anyMatch(it -> isNamed(it.tid(), thread.getName())));
-    }
-
-    private static Stream<ThreadState> blocked() {
-        try {
-            return ThreadState.of(ProcessHandle.current().pid()).stream().filter(it -> it.state() != ThreadState.State.READY);
-        } catch (TetrapylonException e) {
-            assertEquals(Errno.ESRCH, e.errno(), e.getMessage());
-            return Stream.empty(); // no thread of this process has used the library so far
-        }
-    }
-
-    private static boolean isNamed(int tid, String name) {
-        try {
-            return Files.readString(Path.of("/proc/self/task", Integer.toString(tid), "comm")).strip().equals(name);
-        } catch (IOException e) {
-            return false; // it ended meanwhile
         }
     }
 

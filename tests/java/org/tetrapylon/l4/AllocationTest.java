@@ -5,47 +5,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.tetrapylon.support.Allocations;
 
 /** A call and its answer allocate nothing on the Java heap, on either side, in either layer. */
 @Timeout(90)
 class AllocationTest {
 
-    /** Calls of one measurement. What is allocated once now and then (by a compilation, say) is far below one byte a call. */
-    private static final int CALLS = 5_000;
-    /** Until the compilers have done their work, calls may allocate. */
-    private static final int ATTEMPTS = 60;
-
-    private static final com.sun.management.ThreadMXBean THREADS =
-            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-
-    private interface Client {
-        void call(long number);
-    }
-
     /** Runs the pair until one stretch of calls has allocated nothing on both sides. */
-    private static void assertNothingAllocated(Partner server, Client client) throws Exception {
-        Thread own = Thread.currentThread();
-        long number = 0;
-        long least = Long.MAX_VALUE;
-        for (int attempt = 0; attempt < ATTEMPTS && least >= CALLS; attempt++) {
-            long ownBefore = THREADS.getThreadAllocatedBytes(own.threadId());
-            long serverBefore = THREADS.getThreadAllocatedBytes(server.thread().threadId());
-            for (int i = 0; i < CALLS; i++) {
-                client.call(++number);
-            }
-            long ownAfter = THREADS.getThreadAllocatedBytes(own.threadId());
-            long serverAfter = THREADS.getThreadAllocatedBytes(server.thread().threadId());
-            least = Math.min(least, Math.max(ownAfter - ownBefore, serverAfter - serverBefore));
-        }
+    private static void assertNothingAllocated(Partner server, Allocations.Client client) throws Exception {
+        long least = Allocations.least(server.thread(), client);
         server.id().cancel();
         while (server.thread().isAlive()) {
             server.id().cancel();
         }
         assertTrue(server.end() instanceof L4Exception it && it.error() == IpcError.RECANCELED, "the server failed: " + server.end());
-        assertTrue(least < CALLS, "bytes allocated for " + CALLS + " calls: " + least);
+        Allocations.assertNone(least);
     }
 
     private static void check(boolean right) {

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.tetrapylon.PeerProcess;
+import org.tetrapylon.support.PeerProcess;
 
 /** The step from send to receive takes no time: an answer with send timeout zero always finds the caller waiting. */
 @Timeout(90)

@@ -19,8 +19,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.tetrapylon.InterruptedCallException;
-import org.tetrapylon.Observe;
-import org.tetrapylon.PeerProcess;
+import org.tetrapylon.support.Background;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
 
 /** l4_thread_ex_regs and Thread.interrupt end what waits, that call and no other; and what virtual threads may do. */
 @Timeout(60)
@@ -326,7 +327,7 @@ class CancelTest {
         ThreadId me = ThreadId.self();
         Partner silent = Partner.start(() -> Ipc.sleep(Duration.ofSeconds(3600)));
         silent.awaitReceiving();
-        for (Partner.Body body : List.<Partner.Body>of(() -> Ipc.send(silent.id(), new Message()), () -> Ipc.call(silent.id(), new Message()))) {
+        for (Background.Body body : List.<Background.Body>of(() -> Ipc.send(silent.id(), new Message()), () -> Ipc.call(silent.id(), new Message()))) {
             Partner sender = Partner.virtual(body);
             awaitParked(sender);
             sender.thread().interrupt();

@@ -131,7 +131,7 @@ class ErrorsTest {
         }
         // The one whose pages are missing touches them for 20 ms at most; then both are in the transfer.
         long[] since = {System.nanoTime()};
-        org.tetrapylon.Observe.until(() -> {
+        org.tetrapylon.support.Observe.until(() -> {
             if (!sender.isAsleep() || !receiver.isAsleep()) {
                 since[0] = System.nanoTime();
             }

@@ -5,13 +5,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
-import org.tetrapylon.PeerProcess;
+import org.tetrapylon.support.PeerProcess;
 
 /** The Java end of the tests between processes: the same program as tests/interop/l4_peer.c, where its commands are described. */
-final class L4Peer {
+public final class L4Peer {
 
     /** Starts a peer in that language, "c" or "java". */
-    static PeerProcess start(String language, String... arguments) throws IOException {
+    static PeerProcess start(String language, Object... arguments) throws IOException {
         return PeerProcess.start("l4_peer", L4Peer.class, language, arguments);
     }
 

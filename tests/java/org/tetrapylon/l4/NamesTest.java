@@ -14,9 +14,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
-import org.tetrapylon.Observe;
-import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
 
 /** Names of threads: documented functions and the easier way in. */
 @Timeout(60)

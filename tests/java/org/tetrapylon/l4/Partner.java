@@ -1,63 +1,38 @@
 package org.tetrapylon.l4;
 
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.tetrapylon.Observe;
 import org.tetrapylon.ThreadState;
+import org.tetrapylon.support.Background;
 
-/** A thread of this process at the other end; what it throws is kept for the test to look at. */
+/** A thread of this process at the other end, with its id; what it throws is kept for the test to look at. */
 final class Partner {
 
-    interface Body {
-        void run() throws Exception;
-    }
-
-    private static final AtomicInteger COUNT = new AtomicInteger();
-
     private final CountDownLatch known = new CountDownLatch(1);
-    private final Thread thread;
+    private final Background background;
     private volatile ThreadId id = ThreadId.NIL;
-    private volatile int tid;
-    private volatile Throwable thrown;
-    private volatile boolean interruptedAtEnd;
 
-    private Partner(Body body, boolean virtual) {
-        Runnable runnable = () -> {
+    private Partner(Background.Body body, boolean virtual) {
+        background = virtual ? Background.virtual(body) : Background.platform(() -> {
             try {
-                if (!virtual) {
-                    id = ThreadId.self();
-                    tid = Integer.parseInt(Files.readSymbolicLink(Path.of("/proc/thread-self")).getFileName().toString());
-                }
+                id = ThreadId.self();
+            } finally {
                 known.countDown();
-                body.run();
-            } catch (Throwable e) {
-                thrown = e;
             }
-            known.countDown();
-            interruptedAtEnd = Thread.currentThread().isInterrupted();
-        };
-        String name = "tpy-l4-" + COUNT.incrementAndGet();
-        thread = virtual ? Thread.ofVirtual().name(name).unstarted(runnable) : Thread.ofPlatform().daemon().name(name).unstarted(runnable);
-        thread.start();
+            body.run();
+        });
     }
 
     /** Starts a thread that has its id when this returns. */
-    static Partner start(Body body) throws InterruptedException {
+    static Partner start(Background.Body body) throws InterruptedException {
         Partner partner = new Partner(body, false);
         assertTrue(partner.known.await(20, TimeUnit.SECONDS), "the thread does not start");
         return partner;
     }
 
-    static Partner virtual(Body body) {
+    static Partner virtual(Background.Body body) {
         return new Partner(body, true);
     }
 
@@ -66,58 +41,43 @@ final class Partner {
     }
 
     Thread thread() {
-        return thread;
+        return background.thread();
     }
 
     boolean wasInterruptedAtEnd() {
-        return interruptedAtEnd;
+        return background.wasInterruptedAtEnd();
     }
 
     /** Waits until it sleeps in a receive. */
     void awaitReceiving() {
-        awaitState(ThreadState.State.RECEIVE);
+        background.await(ThreadState.State.RECEIVE);
     }
 
     /** Waits until it sleeps with a message that nobody has taken. */
     void awaitSending() {
-        awaitState(ThreadState.State.SEND);
+        background.await(ThreadState.State.SEND);
     }
 
     /** Waits until it sleeps in a call that was taken. */
     void awaitAnswer() {
-        awaitState(ThreadState.State.REPLY);
-    }
-
-    private void awaitState(ThreadState.State state) {
-        Observe.until(() -> ThreadState.of(ProcessHandle.current().pid()).stream().anyMatch(it -> it.tid() == tid && it.state() == state));
+        background.await(ThreadState.State.REPLY);
     }
 
     /** Waits until it has slept for a while on end: then it waits for something that no list shows. */
     void awaitQuiet() {
-        int[] quiet = {0};
-        Observe.until(() -> (quiet[0] = isAsleep() ? quiet[0] + 1 : 0) > 15);
+        background.awaitQuiet();
     }
 
     boolean isAsleep() {
-        try {
-            String stat = Files.readString(Path.of("/proc/self/task/" + tid + "/stat"));
-            return stat.charAt(stat.lastIndexOf(')') + 2) == 'S';
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return background.isAsleep();
     }
 
     /** Waits for its end. {@return what it threw} */
     Throwable end() throws InterruptedException {
-        assertTrue(thread.join(Duration.ofSeconds(30)), "the thread has not ended");
-        return thrown;
+        return background.end();
     }
 
     void endWell() throws InterruptedException {
-        Throwable it = end();
-        if (it instanceof Error error) {
-            throw error;
-        }
-        assertNull(it, () -> java.util.Arrays.toString(it.getStackTrace()));
+        background.endWell();
     }
 }

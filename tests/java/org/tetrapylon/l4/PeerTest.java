@@ -11,8 +11,8 @@ import java.time.Duration;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.tetrapylon.Observe;
-import org.tetrapylon.PeerProcess;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
 
 /** Java and another process, which is written in C or in Java, on either side; and what is left when that one is killed. */
 @Timeout(90)

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.tetrapylon.Finished;
+import org.tetrapylon.support.Finished;
 
 /** Messages cost nothing on the Java heap: counted by the JVM itself, in a process that does nothing else. */
 @Timeout(110)

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.tetrapylon.Observe.fails;
-import static org.tetrapylon.Observe.leavesNoDescriptors;
+import static org.tetrapylon.support.Observe.fails;
+import static org.tetrapylon.support.Observe.leavesNoDescriptors;
 import static org.tetrapylon.mm.MmSupport.bytes;
 import static org.tetrapylon.mm.MmSupport.hear;
 import static org.tetrapylon.mm.MmSupport.name;
@@ -27,12 +27,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.tetrapylon.Blocked;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.InterruptedCallException;
-import org.tetrapylon.Observe;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Blocked;
+import org.tetrapylon.support.Observe;
 
 /** How a connection ends, by a close, by the peer's death in either language, and what it does not end. */
 @Timeout(30)

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.tetrapylon.Observe.fails;
-import static org.tetrapylon.Observe.leavesNoDescriptors;
+import static org.tetrapylon.support.Observe.fails;
+import static org.tetrapylon.support.Observe.leavesNoDescriptors;
 import static org.tetrapylon.mm.MmSupport.closeAll;
 import static org.tetrapylon.mm.MmSupport.hear;
 import static org.tetrapylon.mm.MmSupport.none;
@@ -30,13 +30,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.tetrapylon.Blocked;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Fd;
-import org.tetrapylon.Libc;
-import org.tetrapylon.Observe;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Blocked;
+import org.tetrapylon.support.Libc;
+import org.tetrapylon.support.Observe;
 
 /** Descriptors beside the bytes: every number of them, what does not fit, and that none is ever left open. */
 @Timeout(30)

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.tetrapylon.Observe.fails;
-import static org.tetrapylon.Observe.leavesNoDescriptors;
+import static org.tetrapylon.support.Observe.fails;
+import static org.tetrapylon.support.Observe.leavesNoDescriptors;
 import static org.tetrapylon.mm.MmSupport.hear;
 import static org.tetrapylon.mm.MmSupport.name;
 import static org.tetrapylon.mm.MmSupport.room;
@@ -23,10 +23,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.tetrapylon.Blocked;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Fd;
 import org.tetrapylon.InterruptedCallException;
+import org.tetrapylon.support.Blocked;
 
 /** Waiting for many endpoints and servers at once. */
 @Timeout(20)

@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Fd;
-import org.tetrapylon.Finished;
+import org.tetrapylon.support.Finished;
 
 /** A process in C and one in Java understand each other, whoever serves; and what a forgetful Java process leaves. */
 @Timeout(40)

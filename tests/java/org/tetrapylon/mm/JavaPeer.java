@@ -2,8 +2,8 @@ package org.tetrapylon.mm;
 
 import java.lang.foreign.MemorySegment;
 import org.tetrapylon.Fd;
-import org.tetrapylon.Observe;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Observe;
 
 /**
  * The Java counterpart of {@code tests/interop/mm_peer.c}, a process of its own:

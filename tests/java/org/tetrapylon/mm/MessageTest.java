@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.tetrapylon.Observe.fails;
+import static org.tetrapylon.support.Observe.fails;
 import static org.tetrapylon.mm.MmSupport.assertSame;
 import static org.tetrapylon.mm.MmSupport.bytes;
 import static org.tetrapylon.mm.MmSupport.hear;
@@ -26,11 +26,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.tetrapylon.Blocked;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
-import org.tetrapylon.Libc;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Blocked;
+import org.tetrapylon.support.Libc;
 
 /** The bytes of a message: sizes, pieces, truncation, memory of every kind, and when a send waits. */
 @Timeout(20)

@@ -32,9 +32,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.tetrapylon.Blocked;
 import org.tetrapylon.Errno;
-import org.tetrapylon.Observe;
+import org.tetrapylon.support.Blocked;
+import org.tetrapylon.support.Observe;
 
 /** The documented functions under their documented names. */
 @Timeout(20)

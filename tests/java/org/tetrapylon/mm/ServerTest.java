@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.tetrapylon.Observe.fails;
-import static org.tetrapylon.Observe.leavesNoDescriptors;
+import static org.tetrapylon.support.Observe.fails;
+import static org.tetrapylon.support.Observe.leavesNoDescriptors;
 import static org.tetrapylon.mm.MmSupport.hear;
 import static org.tetrapylon.mm.MmSupport.name;
 import static org.tetrapylon.mm.MmSupport.room;
@@ -26,14 +26,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.tetrapylon.Blocked;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.Fd;
 import org.tetrapylon.InterruptedCallException;
-import org.tetrapylon.Libc;
-import org.tetrapylon.Observe;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Blocked;
+import org.tetrapylon.support.Libc;
+import org.tetrapylon.support.Observe;
 
 /** Names, servers, accepting and connecting. */
 @Timeout(30)

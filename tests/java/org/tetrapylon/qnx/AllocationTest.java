@@ -1,40 +1,28 @@
 package org.tetrapylon.qnx;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
+import org.tetrapylon.support.Allocations;
+import org.tetrapylon.support.Background;
 
 /** A call and its answer allocate nothing on the Java heap, on either side. */
 @Timeout(90)
 class AllocationTest {
-
-    /** Calls of one measurement. What is allocated once now and then (by a compilation, say) is far below one byte a call. */
-    private static final int CALLS = 5_000;
-    /** Until the compilers have done their work, calls may allocate. */
-    private static final int ATTEMPTS = 60;
-
-    private static final com.sun.management.ThreadMXBean THREADS =
-            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-
-    private interface Client {
-        void call(long number);
-    }
 
     private interface Server {
         void answer(Message message);
     }
 
     /** Runs the pair until one stretch of calls has allocated nothing on both sides. */
-    private static void assertNothingAllocated(Channel channel, Client client, Server answer) throws Exception {
+    private static void assertNothingAllocated(Channel channel, Allocations.Client client, Server answer) throws Exception {
         AtomicBoolean running = new AtomicBoolean(true);
         Background server = Background.platform(() -> {
             Message message = new Message(4096);
@@ -44,24 +32,12 @@ class AllocationTest {
                 }
             }
         });
-        Thread own = Thread.currentThread();
-        long number = 0;
-        long least = Long.MAX_VALUE;
-        for (int attempt = 0; attempt < ATTEMPTS && least >= CALLS; attempt++) {
-            long ownBefore = THREADS.getThreadAllocatedBytes(own.threadId());
-            long serverBefore = THREADS.getThreadAllocatedBytes(server.thread().threadId());
-            for (int i = 0; i < CALLS; i++) {
-                client.call(++number);
-            }
-            long ownAfter = THREADS.getThreadAllocatedBytes(own.threadId());
-            long serverAfter = THREADS.getThreadAllocatedBytes(server.thread().threadId());
-            least = Math.min(least, Math.max(ownAfter - ownBefore, serverAfter - serverBefore));
-        }
+        long least = Allocations.least(server.thread(), client);
         running.set(false);
         channel.close();
         int errno = server.end() == null ? Errno.ESRCH : server.endErrno();
         assertEquals(Errno.ESRCH, errno);
-        assertTrue(least < CALLS, "bytes allocated for " + CALLS + " calls: " + least);
+        Allocations.assertNone(least);
     }
 
     @Test

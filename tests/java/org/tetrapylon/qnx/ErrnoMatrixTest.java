@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.ThreadState;
+import org.tetrapylon.support.Background;
 
 /** Bad input through Java: each call gives the error that its documentation names, and nothing is lost or harmed by it. */
 @Timeout(60)

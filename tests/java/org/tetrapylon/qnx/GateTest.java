@@ -25,6 +25,7 @@ import org.tetrapylon.Errno;
 import org.tetrapylon.MessagePriority;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.generated.core.tetrapylon_h;
+import org.tetrapylon.support.Background;
 
 /** Channel, Connection and Message: the easy way in. */
 @Timeout(60)

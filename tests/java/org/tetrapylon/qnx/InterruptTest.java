@@ -29,6 +29,8 @@ import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
 import org.tetrapylon.InterruptedCallException;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Background;
+import org.tetrapylon.support.Observe;
 
 /** Thread.interrupt and close end a blocked call, of platform and virtual threads; virtual threads that wait do not hold up others. */
 @Timeout(60)
@@ -62,8 +64,8 @@ class InterruptTest {
     /** Virtual threads that wait for their worker are parked. */
     private static void awaitBlocked(Background thread) {
         if (thread.thread().isVirtual()) {
-            Blocked.until("the virtual thread waits", () -> thread.thread().getState() == Thread.State.WAITING);
-            Blocked.until("a worker sleeps in the call", () -> Thread.getAllStackTraces().keySet().stream()
+            Observe.until("the virtual thread waits", () -> thread.thread().getState() == Thread.State.WAITING);
+            Observe.until("a worker sleeps in the call", () -> Thread.getAllStackTraces().keySet().stream()
                     .anyMatch(it -> it.getName().startsWith("tetrapylon-worker")));
         } else {
             thread.awaitBlocked();
@@ -142,7 +144,7 @@ class InterruptTest {
         receiver.awaitBlocked();
         receiver.thread().interrupt();
         // Sent before, the message could still have come to the first call.
-        assertTrue(ended.await(Blocked.LIMIT.toSeconds(), TimeUnit.SECONDS));
+        assertTrue(ended.await(20, TimeUnit.SECONDS));
         assertEquals(7, connection.send(new byte[1], 1).status());
         receiver.endWell();
     }

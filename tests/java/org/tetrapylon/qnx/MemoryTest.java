@@ -21,6 +21,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.Errno;
 import org.tetrapylon.ThreadState;
+import org.tetrapylon.support.Background;
+import org.tetrapylon.support.Observe;
 
 /** Which memory a call takes, and that it stays where it is until the call has ended: what Java promises of its segments. */
 @Timeout(90)
@@ -205,7 +207,7 @@ class MemoryTest {
         server.endWell();
         for (int i = 0; i < 3; i++) {
             WeakReference<Object> canary = new WeakReference<>(new Object());
-            Blocked.until("garbage is collected", () -> {
+            Observe.until("garbage is collected", () -> {
                 System.gc();
                 return canary.refersTo(null);
             });

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -17,6 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Background;
+import org.tetrapylon.support.Observe;
 
 /** The documented functions under their documented names: what each does, within one process. */
 @Timeout(60)
@@ -345,7 +348,7 @@ class NeutrinoTest {
         int channel = Neutrino.channelCreate(0);
         int dead = Neutrino.connectAttach(0, 0, channel, 0, 0);
         Neutrino.channelDestroy(channel);
-        Blocked.until("the connection knows that its server has gone",
+        Observe.until("the connection knows that its server has gone",
                 () -> (Neutrino.connectFlags(0, dead, 0, 0) & Neutrino._NTO_COF_DEAD) != 0);
         Neutrino.connectDetach(dead);
     }
@@ -559,11 +562,11 @@ class NeutrinoTest {
         java.nio.file.Path binary = directory.resolve("layout");
         java.nio.file.Files.writeString(source, program);
         try {
-            org.tetrapylon.Finished compiled = org.tetrapylon.Finished.of(Blocked.LIMIT, List.of(
+            org.tetrapylon.support.Finished compiled = org.tetrapylon.support.Finished.of(Duration.ofSeconds(20), List.of(
                     System.getProperty("tetrapylon.compiler"), "-std=gnu11", "-I" + System.getProperty("tetrapylon.include"), "-o",
                     binary.toString(), source.toString()));
             assertEquals(0, compiled.exitCode(), compiled.output());
-            String said = org.tetrapylon.Finished.of(Blocked.LIMIT, List.of(binary.toString())).output().trim();
+            String said = org.tetrapylon.support.Finished.of(Duration.ofSeconds(20), List.of(binary.toString())).output().trim();
             assertEquals(SigEvent.SIZE + " " + SigEvent.VALUE + " " + SigEvent.SIGNO + " " + SigEvent.NOTIFY + " " + SigEvent.CODE + " "
                     + SigEvent.PRIORITY, said);
         } finally {

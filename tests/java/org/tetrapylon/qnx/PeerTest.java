@@ -23,9 +23,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
-import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.ThreadState;
+import org.tetrapylon.support.Background;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
 
 /** Java and another process, which is written in C or in Java, on either side; and what is left when that one is killed. */
 @Timeout(90)
@@ -198,7 +200,7 @@ class PeerTest {
 
     /** Waits until one thread of the process is in that state on this channel. */
     private static void awaitState(PeerProcess peer, ThreadState.State state, int chid) {
-        Blocked.until(state + " of the peer", () -> statesOf(peer.pid()).stream()
+        Observe.until(state + " of the peer", () -> statesOf(peer.pid()).stream()
                 .anyMatch(it -> it.state() == state && it.port() == chid));
     }
 
@@ -318,12 +320,12 @@ class PeerTest {
                     peer.kill();
                 }
                 if (i == 5) {
-                    Blocked.until("the first dead are cleared away", () -> quiet(honest));
+                    Observe.until("the first dead are cleared away", () -> quiet(honest));
                     before = descriptors();
                 }
             }
             long limit = before;
-            Blocked.until("descriptors come back to " + limit, () -> descriptors() <= limit);
+            Observe.until("descriptors come back to " + limit, () -> descriptors() <= limit);
         }
         channel.close();
         assertEquals(Errno.ESRCH, server.endErrno());

@@ -7,14 +7,14 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import org.tetrapylon.Errno;
-import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.PeerProcess;
 
 /** The Java end of the tests between processes: the same program as tests/interop/qnx_peer.c, where its commands are described. */
-final class QnxPeer {
+public final class QnxPeer {
 
     /** Starts a peer in that language, "c" or "java". */
-    static PeerProcess start(String language, String... arguments) throws IOException {
+    static PeerProcess start(String language, Object... arguments) throws IOException {
         return PeerProcess.start("qnx_peer", QnxPeer.class, language, arguments);
     }
 

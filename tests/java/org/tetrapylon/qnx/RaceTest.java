@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.support.Background;
 
 /**
  * Threads of both kinds that send, receive, answer, connect, close channels under each other, run into deadlines and are interrupted, all

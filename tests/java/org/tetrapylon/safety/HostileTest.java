@@ -9,9 +9,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.tetrapylon.Errno;
-import org.tetrapylon.Observe;
 import org.tetrapylon.qnx.Connection;
 import org.tetrapylon.qnx.Neutrino;
+import org.tetrapylon.qnx.QnxPeer;
+import org.tetrapylon.support.Census;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
+import org.tetrapylon.support.Soak;
 
 /** Clients in C that harm themselves or mean harm, a server in Java, and honest clients in Java that must not notice. */
 class HostileTest {
@@ -22,10 +26,10 @@ class HostileTest {
     void whoWritesOverWhatIsSharedHurtsOnlyItself() throws Exception {
         int lives = Soak.rounds(50, 1000);
         long calls = Soak.rounds(20_000, 200_000);
-        String name = Peer.freshName();
+        String name = PeerProcess.freshName();
         try (EchoServer _ = new EchoServer(name); Honest one = new Honest(name); Honest two = new Honest(name)) {
             Census before;
-            try (Peer peer = Peer.c("hostile", name); Peer other = Peer.java("call", name, 200)) {
+            try (PeerProcess peer = PeerProcess.c("safety_peer", "hostile", name); PeerProcess other = PeerProcess.java(QnxPeer.class, "call", name, 200)) {
                 peer.expect("warm");
                 before = Census.take();
                 long since = one.check() + two.check();
@@ -45,13 +49,13 @@ class HostileTest {
     @Test
     void clientsThatStopHoldUpNobody() throws Exception {
         int count = Soak.rounds(200, 900);
-        String name = Peer.freshName();
+        String name = PeerProcess.freshName();
         try (EchoServer server = new EchoServer(name); Connection honest = Connection.open(name); Arena arena = Arena.ofConfined()) {
             Honest.call(honest, 32);
             Census before = Census.take();
             MemorySegment reply = arena.allocate(REPLY);
             reply.fill((byte) 5);
-            try (Peer peer = Peer.c("stopped", name, count)) {
+            try (PeerProcess peer = PeerProcess.c("safety_peer", "stopped", name, count)) {
                 peer.expect("sent");
                 peer.until(() -> server.held.size() == count);
                 peer.tell("s");
@@ -79,12 +83,12 @@ class HostileTest {
 
     @Test
     void aForkInTheMiddleChangesNothingForItsParent() throws Exception {
-        String name = Peer.freshName();
+        String name = PeerProcess.freshName();
         try (EchoServer server = new EchoServer(name); Connection honest = Connection.open(name); Arena arena = Arena.ofConfined()) {
             Honest.call(honest, 32);
             Census before = Census.take();
             MemorySegment reply = arena.allocate(REPLY);
-            try (Peer peer = Peer.c("fork", name)) {
+            try (PeerProcess peer = PeerProcess.c("safety_peer", "fork", name)) {
                 peer.expect("forked");
                 Honest.call(honest, 32);
                 assertEquals(1, server.held.size());

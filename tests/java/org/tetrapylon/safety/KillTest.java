@@ -9,9 +9,13 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.tetrapylon.Errno;
-import org.tetrapylon.Observe;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.qnx.Connection;
+import org.tetrapylon.qnx.QnxPeer;
+import org.tetrapylon.support.Census;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
+import org.tetrapylon.support.Soak;
 
 /** kill -9 at random moments, with C on one side and Java on the other: the survivor goes on and keeps nothing of the dead. */
 class KillTest {
@@ -21,8 +25,8 @@ class KillTest {
 
     @Test
     void aJavaServerOutlivesItsCClients() throws Exception {
-        String name = Peer.freshName();
-        try (EchoServer _ = new EchoServer(name); Honest honest = new Honest(name); Peer peer = Peer.c("clients", name, C_DEATHS)) {
+        String name = PeerProcess.freshName();
+        try (EchoServer _ = new EchoServer(name); Honest honest = new Honest(name); PeerProcess peer = PeerProcess.c("safety_peer", "clients", name, C_DEATHS)) {
             peer.expect("warm");
             Census before = Census.take();
             long calls = honest.check();
@@ -35,10 +39,10 @@ class KillTest {
 
     @Test
     void aJavaClientOutlivesItsCServers() throws Exception {
-        String name = Peer.freshName();
+        String name = PeerProcess.freshName();
         Census before = null;
         int lives = 0;
-        try (Peer peer = Peer.c("servers", name, C_DEATHS)) {
+        try (PeerProcess peer = PeerProcess.c("safety_peer", "servers", name, C_DEATHS)) {
             while (!peer.hasSaid("done")) {
                 try (Connection connection = Connection.open(name)) {
                     lives++;
@@ -77,10 +81,10 @@ class KillTest {
 
     @Test
     void aCClientOutlivesItsJavaServers() throws Exception {
-        String name = Peer.freshName();
-        try (Peer client = Peer.c("reconnect", name)) {
+        String name = PeerProcess.freshName();
+        try (PeerProcess client = PeerProcess.c("safety_peer", "reconnect", name)) {
             for (int i = 0; i < JAVA_DEATHS; i++) {
-                try (Peer server = Peer.java("serve", name)) {
+                try (PeerProcess server = PeerProcess.java(QnxPeer.class, "serve", name)) {
                     server.expect("ready");
                     if (i % 4 != 3) {
                         client.expect("connected");
@@ -97,13 +101,13 @@ class KillTest {
 
     @Test
     void aCServerOutlivesItsJavaClients() throws Exception {
-        String name = Peer.freshName();
-        try (Peer server = Peer.c("serve", name)) {
+        String name = PeerProcess.freshName();
+        try (PeerProcess server = PeerProcess.c("safety_peer", "serve", name)) {
             server.expect("ready");
             try (Connection honest = Connection.open(name)) {
                 Census before = null;
                 for (int i = 0; i < JAVA_DEATHS; i++) {
-                    try (Peer client = Peer.java("hammer", name)) {
+                    try (PeerProcess client = PeerProcess.java(QnxPeer.class, "hammer", name)) {
                         client.expect("hammering");
                         Honest.call(honest, i);
                         linger();

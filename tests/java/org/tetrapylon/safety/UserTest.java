@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -19,6 +21,7 @@ import org.tetrapylon.qnx.Channel;
 import org.tetrapylon.qnx.ClientInfo;
 import org.tetrapylon.qnx.Message;
 import org.tetrapylon.qnx.Pulse;
+import org.tetrapylon.support.PeerProcess;
 
 /**
  * A server in Java and processes of another user, in C and in Java. Only root can become somebody else: run by another user
@@ -28,6 +31,7 @@ class UserTest {
 
     private static final int NOBODY = 65_534;
     private static final boolean ROOT = isRoot();
+    private static final Path PROGRAM = PeerProcess.program("safety_peer");
 
     private static boolean isRoot() {
         try {
@@ -47,7 +51,7 @@ class UserTest {
         Path library = Path.of(System.getProperty("tetrapylon.library"));
         copy(library, copies.resolve("libtetrapylon.so"), "");
         copy(library, copies.resolve("libtetrapylon.so.0"), "");
-        copy(Peer.programPath(), copies.resolve("safety_peer"), "");
+        copy(PROGRAM, copies.resolve("safety_peer"), "");
         return copies;
     }
 
@@ -77,25 +81,37 @@ class UserTest {
         }
     }
 
-    private static Peer ask(String language, Path copies, String name, int chid) throws IOException {
+    private static PeerProcess ask(String language, Path copies, String name, int chid) throws IOException {
         Object[] arguments = {name, ProcessHandle.current().pid(), chid};
         if (!ROOT) {
-            return Peer.c("ask", name, arguments[1], chid);
+            return PeerProcess.c("safety_peer", "ask", name, arguments[1], chid);
         }
-        return language.equals("c") ? Peer.nobody(copies.resolve("safety_peer"), "ask", name, arguments[1], chid)
-                : Peer.javaAsNobody(copies, AskingUser.class.getName(), arguments);
+        return language.equals("c") ? nobody(copies.resolve("safety_peer"), "ask", name, arguments[1], chid) : javaAsNobody(copies, arguments);
+    }
+
+    /** Starts safety_peer as the user nobody; program: a copy that this user can read, with the library beside it. */
+    private static PeerProcess nobody(Path program, Object... arguments) throws IOException {
+        return PeerProcess.withLibraryIn(program.getParent(), List.of(PROGRAM.toString(), "nobody", program.toString()), arguments);
+    }
+
+    /** Starts the Java program as the user nobody, from copies that this user can read. */
+    private static PeerProcess javaAsNobody(Path copies, Object... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(copies.resolve("safety_peer").toString(), "nobody"));
+        command.addAll(PeerProcess.javaCommand(copies.resolve("classes"), copies.resolve("test-classes"), copies.resolve("libtetrapylon.so"),
+                AskingUser.class.getName()));
+        return PeerProcess.withLibraryIn(copies, command, arguments);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"c", "java"})
     void anotherUserIsRefused(String language) throws Exception {
-        String name = Peer.freshName();
+        String name = PeerProcess.freshName();
         Path copies = copies();
         try (Channel channel = Channel.attach(name)) {
             if (!ROOT) {
                 channel.admit(Channel.Admit.PROCESS);
             }
-            try (Peer peer = ask(language, copies, name, channel.chid())) {
+            try (PeerProcess peer = ask(language, copies, name, channel.chid())) {
                 assertEquals("open " + Errno.EPERM, peer.expect("open"));
                 assertEquals("attach " + Errno.EPERM, peer.expect("attach"));
                 peer.endWell();
@@ -108,7 +124,7 @@ class UserTest {
     @ParameterizedTest
     @ValueSource(strings = {"c", "java"})
     void anotherUserIsServedWhereItIsAdmittedAndKnownAsItIs(String language) throws Exception {
-        String name = Peer.freshName();
+        String name = PeerProcess.freshName();
         Path copies = copies();
         AtomicReference<ClientInfo> seen = new AtomicReference<>();
         try (Channel channel = Channel.attach(name)) {
@@ -131,7 +147,7 @@ class UserTest {
                     assertEquals(Errno.ESRCH, e.errno());
                 }
             });
-            try (Peer peer = ask(language, copies, name, channel.chid())) {
+            try (PeerProcess peer = ask(language, copies, name, channel.chid())) {
                 assertEquals("open 0", peer.expect("open"));
                 assertEquals("attach 0", peer.expect("attach"));
                 assertEquals("sent 8", peer.expect("sent"));
@@ -155,7 +171,7 @@ class UserTest {
 
     @Test
     void theLauncherSaysWhenItMayNot() throws Exception {
-        try (Peer peer = Peer.nobody(Peer.programPath(), "ask", "nobody-has-this-name", 1, 1)) {
+        try (PeerProcess peer = nobody(PROGRAM, "ask", "nobody-has-this-name", 1, 1)) {
             int code = peer.end();
             assertTrue(ROOT ? code != 77 : code == 77, () -> "exit code " + code);
         }

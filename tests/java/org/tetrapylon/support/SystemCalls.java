@@ -1,4 +1,4 @@
-package org.tetrapylon;
+package org.tetrapylon.support;
 
 import java.util.Set;
 

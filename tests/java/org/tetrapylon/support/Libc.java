@@ -1,4 +1,4 @@
-package org.tetrapylon;
+package org.tetrapylon.support;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;

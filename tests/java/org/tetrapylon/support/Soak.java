@@ -1,13 +1,13 @@
-package org.tetrapylon.safety;
+package org.tetrapylon.support;
 
 /** How often what can go on for ever does so: as usual, or for minutes with {@code mvn verify -Psoak}. */
-final class Soak {
+public final class Soak {
 
     private static final boolean SOAKS = Boolean.getBoolean("tetrapylon.soak");
 
     private Soak() {}
 
-    static int rounds(int usual, int soak) {
+    public static int rounds(int usual, int soak) {
         return SOAKS ? soak : usual;
     }
 }

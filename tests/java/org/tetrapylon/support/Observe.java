@@ -1,20 +1,26 @@
-package org.tetrapylon;
+package org.tetrapylon.support;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.tetrapylon.Errno;
+import org.tetrapylon.TetrapylonException;
+import org.tetrapylon.ThreadState;
 
 /**
- * Looks at threads and descriptors from the outside, so that a test waits for what it means and not for a time. Nothing
+ * Looks at threads and descriptors from the outside, so that a test waits for what it means and not for a time. Little
  * here has a limit of its own: a test has.
  */
 public final class Observe {
@@ -25,6 +31,8 @@ public final class Observe {
     }
 
     private static final long MILLISECOND = 1_000_000;
+    /** Of what is waited for by name. */
+    private static final Duration LIMIT = Duration.ofSeconds(40);
 
     private Observe() {}
 
@@ -35,6 +43,50 @@ public final class Observe {
                 throw new AssertionError("interrupted while waiting");
             }
             LockSupport.parkNanos(MILLISECOND / 4);
+        }
+    }
+
+    /** The same, and fails by this name if that does not come about. */
+    public static void until(String what, BooleanSupplier condition) {
+        long since = System.nanoTime();
+        until(() -> {
+            if (System.nanoTime() - since > LIMIT.toNanos()) {
+                fail("has not come about: " + what);
+            }
+            return condition.getAsBoolean();
+        });
+    }
+
+    /** Waits until a platform thread, which has a name of its own of at most 15 characters, is blocked in message passing. */
+    public static void awaitBlocked(Thread thread) {
+        until(thread.getName() + " is blocked in a call", () -> isIn(numberOf(thread), state -> state != ThreadState.State.READY));
+    }
+
+    /** Whether the thread of this number is in such a state; 0: no thread. */
+    static boolean isIn(int number, Predicate<ThreadState.State> wanted) {
+        try {
+            return number > 0 && ThreadState.of(ProcessHandle.current().pid()).stream().anyMatch(it -> it.tid() == number && wanted.test(it.state()));
+        } catch (TetrapylonException e) {
+            assertEquals(Errno.ESRCH, e.errno(), e.getMessage());
+            return false; // no thread of this process has used the library so far
+        }
+    }
+
+    /** The kernel's number of a platform thread of this process, named as above; 0: it does not run. */
+    private static int numberOf(Thread thread) {
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
+            return tasks.filter(task -> isNamed(task, thread.getName())).mapToInt(task -> Integer.parseInt(task.getFileName().toString()))
+                    .findFirst().orElse(0);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static boolean isNamed(Path task, String name) {
+        try {
+            return Files.readString(task.resolve("comm")).strip().equals(name);
+        } catch (IOException e) {
+            return false; // it ended meanwhile
         }
     }
 

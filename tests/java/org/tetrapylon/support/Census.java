@@ -1,16 +1,15 @@
-package org.tetrapylon.safety;
+package org.tetrapylon.support;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
-import org.tetrapylon.Observe;
 
 /** What this process holds of its peers: the library's sockets, pidfds and memory objects, and its mappings of such memory. */
-record Census(long descriptors, long mappings) {
+public record Census(long descriptors, long mappings) {
 
-    static Census take() {
+    public static Census take() {
         try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
             return new Census(Observe.descriptors().stream().map(Observe::target).filter(Census::isOfPeers).count(),
                     lines.filter(line -> line.contains("tetrapylon-")).count());
@@ -23,12 +22,12 @@ record Census(long descriptors, long mappings) {
         return target.startsWith("socket:") || target.contains("pidfd") || target.contains("tetrapylon");
     }
 
-    private boolean isWithin(Census other) {
+    public boolean isWithin(Census other) {
         return descriptors <= other.descriptors && mappings <= other.mappings;
     }
 
     /** Waits until no more is held than this. */
-    void awaitAgain() {
+    public void awaitAgain() {
         Observe.until(() -> take().isWithin(this));
     }
 }

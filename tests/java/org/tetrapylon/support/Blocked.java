@@ -1,4 +1,4 @@
-package org.tetrapylon;
+package org.tetrapylon.support;
 
 import java.io.IOException;
 import java.nio.file.Files;
