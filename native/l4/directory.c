@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fork.h"
 #include "core/names.h"
 #include "core/node.h"
 #include "l4/local.h"
@@ -97,9 +98,20 @@ static int claim(struct file *all)
     return result == -EEXIST ? -EAGAIN : result;
 }
 
+/* A child has no task so far, also that of a process which has one because it looked somebody up, and no thread that calls. */
+static void in_child(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    atomic_store(&own_task, 0);
+}
+
+static void once_ever(void) { tpy_at_fork_child(in_child); }
+
 int tpy_l4_directory_begin(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (tpy_l4_own_task()) return 0;
+    pthread_once(&once, once_ever);
     pthread_mutex_lock(&lock);
     int result = 0;
     struct file *all = atomic_load(&file);
@@ -176,10 +188,4 @@ int tpy_l4_directory_is_task(unsigned site, unsigned task, pid_t pid)
     pid_t owner;
     if (site != tpy_l4_own_site() || task == 0 || task >= TASKS || task_process(task, &owner) != 0) return -ESRCH;
     return owner == pid ? 0 : -ESRCH;
-}
-
-void tpy_l4_directory_forget(void)
-{
-    pthread_mutex_init(&lock, NULL);
-    atomic_store(&own_task, 0);
 }

@@ -47,6 +47,5 @@ int tpy_l4_directory_find(uint64_t id, struct tpy_l4_place *place);
 int tpy_l4_directory_alive(uint64_t id);
 /* Is process `pid` this task of ours? 0 or -ESRCH. */
 int tpy_l4_directory_is_task(unsigned site, unsigned task, pid_t pid);
-void tpy_l4_directory_forget(void); /* in a child after fork */
 
 #endif

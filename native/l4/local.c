@@ -62,7 +62,6 @@ static void in_child(void)
     pthread_mutex_init(&lock, NULL);
     memset(locals, 0, sizeof locals);
     tpy_l4_current = NULL;
-    tpy_l4_directory_forget();
     tpy_l4_partners_forget();
     tpy_l4_names_forget();
 }

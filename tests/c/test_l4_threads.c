@@ -2,6 +2,7 @@
 #include "l4_support.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -294,6 +295,33 @@ CASE(a_forked_child_is_a_new_task)
     CHECK_EQ(two, src.raw);
     check_join(child);
     CHECK_EQ(l4_myself().raw, me.raw);
+}
+
+/* A process that has only looked somebody up is a task, too, and its children are not that one. */
+static const char *const looked_up = "looked up";
+static void ask_him(void *argument)
+{
+    l4_umword_t one, two;
+    CHECK_EQ(l4_ipc_call(*(l4_threadid_t *)argument, SHORT, 9, 1, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
+    CHECK_EQ(one, 10);
+}
+static void look_up_and_fork(void *argument)
+{
+    l4_threadid_t id;
+    (void)argument;
+    while (!names_query_name(looked_up, &id)) sched_yield();
+    check_join(check_fork(ask_him, &id));
+}
+CASE(a_child_of_one_that_has_only_looked_somebody_up)
+{
+    l4_threadid_t src;
+    l4_umword_t one, two;
+    CHECK_SYS(setenv("TETRAPYLON_DIR", check_directory(), 1));
+    pid_t child = check_fork(look_up_and_fork, NULL); /* before anything here has used the gate */
+    CHECK(names_register(looked_up));
+    CHECK_EQ(l4_ipc_wait(&src, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
+    CHECK_EQ(l4_ipc_send(src, SHORT, one + 1, 0, L4_IPC_SEND_TIMEOUT_0, NULL), 0);
+    check_join(child);
 }
 
 static void be_killed(void *argument)
