@@ -1,5 +1,4 @@
-/* partner: see partner.h. Chains hang in a fixed table; a partner whose connection is gone leaves when it is next looked for, or when
- * room is needed. */
+/* partner: see partner.h. Chains hang in a fixed table; a partner whose connection is gone leaves when any one is next looked for. */
 #include "l4/partner.h"
 
 #include <errno.h>
@@ -16,6 +15,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpy_l4_partner *chains[CHAINS];
 static struct tpy_l4_partner *free_first, **free_last = &free_first; /* used again as late as possible */
 static unsigned made;
+static _Atomic bool some_gone; /* since the last sweep */
 
 static struct tpy_l4_partner **chain_of(uint64_t id) { return &chains[(uint32_t)(id >> 10) % CHAINS]; }
 
@@ -24,6 +24,7 @@ static void on_gone(void *argument)
 {
     struct tpy_l4_partner *partner = argument;
     atomic_store(&partner->gone, 1);
+    atomic_store(&some_gone, true);
 }
 
 /* With the lock. The record is out of its chain. */
@@ -78,6 +79,8 @@ int tpy_l4_partner_find(struct tpy_l4_local *local, uint64_t id, struct tpy_l4_r
     struct tpy_l4_place place;
     struct tpy_connection *connection;
     pthread_mutex_lock(&lock);
+    /* The dead keep descriptors, and megabytes if their messages were long. */
+    if (atomic_exchange(&some_gone, false)) sweep();
     struct tpy_l4_partner *partner = in_chain(id);
     pthread_mutex_unlock(&lock);
     if (!partner) {

@@ -1,5 +1,6 @@
 /* L4: ids, l4_thread_ex_regs on waiting threads and to start threads, fork, signals, and a partner that is killed. */
 #include "l4_support.h"
+#include "observe.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -346,6 +347,32 @@ CASE(a_killed_partner_does_not_exist_at_once)
     CHECK_LT(l4_now() - start, 1000000000);
     CHECK_EQ(waitpid(child, NULL, 0), child);
     CHECK_EQ(l4_ipc_send(src, SHORT, 1, 1, L4_IPC_NEVER, NULL), L4_IPC_ENOT_EXISTENT);
+}
+
+/* What is held for partners goes with them, also when nobody asks for them again. */
+static void answer_for_ever(void *argument)
+{
+    l4_threadid_t src;
+    l4_umword_t one, two;
+    *(l4_umword_t *)argument = l4_myself().raw;
+    for (;;)
+        if (l4_ipc_wait(&src, SHORT, &one, &two, L4_IPC_NEVER, NULL) == 0) l4_ipc_send(src, SHORT, one, two, L4_IPC_SEND_TIMEOUT_0, NULL);
+}
+CASE(dead_partners_do_not_pile_up)
+{
+    volatile l4_umword_t *ids = l4_share(30 * sizeof *ids);
+    int before = 0;
+    for (int i = 0; i < 30; i++) {
+        l4_umword_t one, two;
+        pid_t child = check_fork(answer_for_ever, (void *)&ids[i]);
+        while (ids[i] == 0) sched_yield();
+        l4_threadid_t id = {.raw = ids[i]};
+        CHECK_EQ(l4_ipc_call(id, SHORT, 1, 1, SHORT, &one, &two, L4_IPC_NEVER, NULL), 0);
+        CHECK_SYS(kill(child, SIGKILL));
+        CHECK_EQ(waitpid(child, NULL, 0), child);
+        if (i == 2) before = observe_descriptors();
+    }
+    CHECK_LE(observe_descriptors(), before + 10); /* 30 would leave 54 */
 }
 
 /* ---- Signals -------------------------------------------------------------------------------------------------------------------------- */
