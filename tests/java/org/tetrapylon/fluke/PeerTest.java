@@ -149,6 +149,49 @@ class PeerTest {
         server.join();
     }
 
+    /** Of this thread as a server: with a handler the call goes on, without one it is interrupted and can be called again. */
+    @ParameterizedTest
+    @ValueSource(strings = {"c", "java"})
+    void alertsFromAClientInAnotherProcess(String language) throws Exception {
+        String name = PeerProcess.freshName();
+        AtomicInteger alerts = new AtomicInteger();
+        try (PortSet set = PortSet.create(); Port port = Port.create(0)) {
+            port.moveTo(set);
+            port.bind(name);
+            MemorySegment in = room(101);
+            Params params = new Params().receive(in);
+            try (PeerProcess peer = FlukePeer.start(language, "alert", name, "2")) {
+                ok(flukeThreadSetHandlers(flukeThreadSelf(), null, null, null, it -> {
+                    alerts.incrementAndGet();
+                    goOn(peer);
+                }));
+                ok(flukeIpcSetupWaitReceive(set, params, null));
+                ok(flukeIpcServerAckSendOverReceive(params.send(in, 8).receive(in)));
+                assertEquals(1, alerts.get());
+                ok(flukeThreadSetHandlers(flukeThreadSelf(), null, null, null, null));
+                params.send(in, 8).receive(in);
+                check(FLUKE_IPC_INTERRUPTED, flukeIpcServerAckSendOverReceive(params));
+                assertEquals(0, params.unsent(), "it was in its over");
+                goOn(peer);
+                ok(flukeIpcServerAckSendOverReceive(params));
+                Scene.checkCame(100, params);
+                checkFilled(in, 100, 1);
+                check(FLUKE_IPC_OVER_DISCONNECTED, flukeIpcServerAckSendOverReceive(params.send(in, 8).receive(in)));
+                peer.expect("ok");
+                peer.endWell();
+            }
+        }
+        assertEquals(1, alerts.get());
+    }
+
+    private static void goOn(PeerProcess peer) {
+        try {
+            peer.tell("");
+        } catch (java.io.IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
     /** Three servers, each a client of the next. */
     @ParameterizedTest
     @CsvSource({"c,java,c", "java,java,java"})

@@ -46,18 +46,23 @@ public final class Libc {
 
     /** Runs something while this process may have so many descriptors. */
     public static void withDescriptorLimit(long limit, Runnable body) {
+        long before = limitDescriptors(limit);
+        try {
+            body.run();
+        } finally {
+            limitDescriptors(before);
+        }
+    }
+
+    /** From now on this process may have so many descriptors. {@return how many it could have before} */
+    public static long limitDescriptors(long limit) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment before = arena.allocate(JAVA_LONG, 2);
-            MemorySegment lowered = arena.allocate(JAVA_LONG, 2);
-            check("getrlimit", () -> (int) GETRLIMIT.invokeExact(RLIMIT_NOFILE, before));
-            lowered.setAtIndex(JAVA_LONG, 0, limit);
-            lowered.setAtIndex(JAVA_LONG, 1, before.getAtIndex(JAVA_LONG, 1));
-            check("setrlimit", () -> (int) SETRLIMIT.invokeExact(RLIMIT_NOFILE, lowered));
-            try {
-                body.run();
-            } finally {
-                check("setrlimit", () -> (int) SETRLIMIT.invokeExact(RLIMIT_NOFILE, before));
-            }
+            MemorySegment limits = arena.allocate(JAVA_LONG, 2);
+            check("getrlimit", () -> (int) GETRLIMIT.invokeExact(RLIMIT_NOFILE, limits));
+            long before = limits.getAtIndex(JAVA_LONG, 0);
+            limits.setAtIndex(JAVA_LONG, 0, limit);
+            check("setrlimit", () -> (int) SETRLIMIT.invokeExact(RLIMIT_NOFILE, limits));
+            return before;
         }
     }
 
