@@ -84,6 +84,7 @@ static const void *answer(l4_umword_t word[2], l4_msgdope_t dope)
         buffer.head.send_dope = L4_IPC_DOPE(dope.md.dwords, dope.md.strings);
         return dope.md.dwords == 2 && dope.md.strings == 0 ? L4_IPC_SHORT_MSG : (void *)&buffer;
     case 'h': say("held\n", 0, 0); return L4_IPC_NIL_DESCRIPTOR;
+    case 'w': say("held\n", 0, 0); for (;;) pause(); /* receives nothing any more */
     case 'm': /* pages, 1 writable, 2 granted */
         mine = aligned(PROT_READ | PROT_WRITE);
         fill(mine, PAGES, 3);

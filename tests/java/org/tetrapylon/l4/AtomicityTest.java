@@ -1,6 +1,7 @@
 package org.tetrapylon.l4;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.concurrent.atomic.AtomicLong;
@@ -8,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.tetrapylon.support.Background;
 import org.tetrapylon.support.PeerProcess;
 
 /** The step from send to receive takes no time: an answer with send timeout zero always finds the caller waiting. */
@@ -52,6 +54,30 @@ class AtomicityTest {
             other.endWell();
             assertEquals(0, lost.get());
             assertEquals("ended " + IpcError.ENOT_EXISTENT.code(), one.expect("ended"));
+        }
+    }
+
+    /** A server in another process; two threads of this one call it at the same time. It says so if an answer is lost. */
+    @ParameterizedTest
+    @ValueSource(strings = {"c", "java"})
+    void noAnswerOfAPeerIsLost(String language) throws Exception {
+        String name = PeerProcess.freshName();
+        try (PeerProcess peer = L4Peer.start(language, "serve", name)) {
+            peer.expect("ready");
+            ThreadId id = Names.await(name, java.time.Duration.ofSeconds(10));
+            Background.Body half = () -> {
+                IpcResult result = new IpcResult();
+                for (long i = 0; i < ROUNDS / 2; i++) {
+                    assertEquals(0, L4.l4IpcCall(id.raw(), L4.L4_IPC_SHORT_MSG, 'e', i, L4.L4_IPC_SHORT_MSG, L4.L4_IPC_NEVER, result));
+                    assertEquals(i + 1, result.dword1());
+                }
+            };
+            Partner other = Partner.start(half);
+            half.run();
+            other.endWell();
+            assertFalse(peer.hasSaid("lost"), "it has met nobody");
+            Ipc.call(id, Message.of('q', 0));
+            peer.endWell();
         }
     }
 

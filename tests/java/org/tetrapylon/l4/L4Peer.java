@@ -92,6 +92,11 @@ public final class L4Peer {
                 say("held");
                 message.dismiss();
             }
+            case 'w' -> { // receives nothing any more
+                say("held");
+                java.util.concurrent.locks.LockSupport.park(message);
+                throw new IllegalStateException("woken");
+            }
             case 'm' -> {
                 Region mine = Region.allocate(PAGES);
                 fill(mine.memory(), 3);

@@ -115,9 +115,15 @@ class PeerTest {
             Partner receiver = Partner.start(() -> Ipc.receive(id, new Message()));
             held.awaitAnswer();
             receiver.awaitReceiving();
+            Partner last = Partner.start(() -> Ipc.call(id, Message.of('w', 0))); // from then on it receives nothing
+            peer.expect("held");
+            Partner sender = Partner.start(() -> Ipc.send(id, new Message()));
+            Partner caller = Partner.start(() -> Ipc.call(id, new Message(2, 4096).string(java.lang.foreign.Arena.ofAuto().allocate(4096))));
+            sender.awaitSending();
+            caller.awaitSending();
             peer.kill();
             long since = System.nanoTime();
-            for (Partner partner : new Partner[] {held, virtual, receiver}) {
+            for (Partner partner : new Partner[] {held, virtual, receiver, last, sender, caller}) {
                 assertEquals(IpcError.ENOT_EXISTENT, ((L4Exception) partner.end()).error());
             }
             assertTrue(System.nanoTime() - since < DEATH_LIMIT.toNanos(), "seen late");
@@ -184,6 +190,39 @@ class PeerTest {
             assertTrue(code == 0 || code == L4.L4_IPC_ENOT_EXISTENT, IpcError.of(code) + "");
             assertEquals(IpcError.ENOT_EXISTENT, errorOf(() -> Ipc.send(client, message)));
             assertEquals(IpcError.ENOT_EXISTENT, errorOf(() -> Ipc.call(client, message)));
+        } finally {
+            Names.unregister(name);
+        }
+    }
+
+    /** Their answers are due, and are given with send timeout zero; others are served meanwhile. */
+    @ParameterizedTest
+    @ValueSource(strings = {"c", "java"})
+    void clientsThatStopHoldUpNobody(String language) throws Exception {
+        String name = PeerProcess.freshName();
+        Names.register(name);
+        try (PeerProcess one = L4Peer.start(language, "hang", name); PeerProcess two = L4Peer.start(language, "hang", name)) {
+            Message[] due = {new Message(), new Message()};
+            Ipc.await(due[0], LIMIT);
+            Ipc.await(due[1], LIMIT);
+            one.signal("STOP");
+            two.signal("STOP");
+            long since = System.nanoTime();
+            IpcResult result = new IpcResult();
+            for (Message message : due) {
+                assertEquals(0, L4.l4IpcSend(message.sender().raw(), L4.L4_IPC_SHORT_MSG, 1, 1, L4.L4_IPC_SEND_TIMEOUT_0, result));
+            }
+            assertTrue(System.nanoTime() - since < DEATH_LIMIT.toNanos(), "the answers have waited");
+            ThreadId me = ThreadId.self();
+            Partner other = Partner.start(() -> Ipc.call(me, new Message()));
+            Message message = new Message();
+            Ipc.receive(other.id(), message, LIMIT);
+            Ipc.reply(message);
+            other.endWell();
+            for (PeerProcess peer : new PeerProcess[] {one, two}) {
+                peer.signal("CONT");
+                assertEquals("ended 0", peer.expect("ended"));
+            }
         } finally {
             Names.unregister(name);
         }
