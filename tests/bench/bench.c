@@ -27,7 +27,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENTRIES_MOST 24
 #define LISTED_MOST 32
 #define PROBE_ATTEMPTS 3
 #define SPIN_SHARE 0.8 /* of the time, on its CPU: the median of its batches is then undisturbed */
@@ -181,10 +180,10 @@ static void take_slice(int group, int size, struct session *s)
                     s->group->placement == PLACE_TWO && slice.spin_share < SPIN_SHARE);
 }
 
-static void take_turns(int group, int size, struct session *sessions, int count)
+static void take_turns(int group, int size, struct session *sessions, int count, const struct turns_plan *plan)
 {
-    struct session *taking[ENTRIES_MOST];
-    struct result *into[ENTRIES_MOST];
+    struct session *taking[PLAN_ENTRIES_MOST];
+    struct result *into[PLAN_ENTRIES_MOST];
     int takers = 0;
     for (int i = 0; i < count; i++) {
         struct result *r = results_of(group, size, (int)(sessions[i].entry - plan_entries));
@@ -193,16 +192,18 @@ static void take_turns(int group, int size, struct session *sessions, int count)
         taking[takers] = &sessions[i];
         into[takers++] = r;
     }
-    if (!slots_run(taking, into, takers, plan_sizes[size], mode->turn, mode->turns))
+    if (!slots_run(taking, into, takers, plan))
         return;
     for (int i = 0; i < takers; i++)
         if (!taking[i]->alive)
             note_failure(group, size, (int)(taking[i]->entry - plan_entries), taking[i]->failure);
 }
 
-static void run_case(int group, int size, struct session *sessions, int count, bool first)
+static void run_case(int group, int size, struct session *sessions, int count, bool first, int launch)
 {
-    bool takes[ENTRIES_MOST] = {false};
+    int rounds = schedule_rounds(mode, &plan_groups[group], plan_sizes[size], launch);
+    struct turns_plan turns = schedule_turns(mode, &plan_groups[group], plan_sizes[size]);
+    bool takes[PLAN_ENTRIES_MOST] = {false};
     for (int i = 0; i < count; i++) {
         const struct entry *entry = sessions[i].entry;
         takes[i] = plan_sizes[size] >= entry->smallest && plan_sizes[size] <= entry->largest;
@@ -212,14 +213,14 @@ static void run_case(int group, int size, struct session *sessions, int count, b
         if (!sessions[i].alive)
             note_failure(group, size, (int)(entry - plan_entries), sessions[i].failure);
     }
-    for (int round = 0; round < schedule_rounds(mode, &plan_groups[group]); round++)
+    for (int round = 0; round < rounds; round++)
         for (int k = 0; k < count; k++) {
             int i = (k + round) % count;
             if (takes[i] && sessions[i].alive)
                 take_slice(group, size, &sessions[i]);
         }
-    if (plan_groups[group].kind == KIND_DATAGRAMS)
-        take_turns(group, size, sessions, count);
+    if (turns.rounds)
+        take_turns(group, size, sessions, count, &turns);
 }
 
 static void run_idle(int group, struct session *sessions, int count)
@@ -227,20 +228,21 @@ static void run_idle(int group, struct session *sessions, int count)
     for (int i = 0; i < count; i++) {
         int entry = (int)(sessions[i].entry - plan_entries);
         struct idle *idle = results_idle(entry);
-        if (sessions[i].entry->held || !sessions[i].alive)
+        if (sessions[i].entry->held || !sessions[i].alive || idle->present)
             continue;
+        idle->group = group;
         if (session_idle(&sessions[i], mode->idle, &idle->server, &idle->client))
             note_failure(group, 0, entry, sessions[i].failure);
         else
             idle->present = true;
     }
-    report_idle();
+    report_idle(group);
 }
 
 static int start_sessions(int g, int first_size, struct session *sessions)
 {
     int count = 0;
-    for (int i = 0; i < plan_entry_count && count < ENTRIES_MOST; i++)
+    for (int i = 0; i < plan_entry_count && count < PLAN_ENTRIES_MOST; i++)
         if (takes_part(&plan_entries[i], &plan_groups[g]))
             session_launch(&sessions[count++], &plan_entries[i], &plan_groups[g]);
     for (int i = 0; i < count; i++)
@@ -258,26 +260,30 @@ static int start_sessions(int g, int first_size, struct session *sessions)
 /* Starts the group's processes, takes all slices, ends them. False when nobody takes part. */
 static bool run_launch(int g, int sizes, int launch, int launches)
 {
-    static struct session sessions[ENTRIES_MOST];
+    static struct session sessions[PLAN_ENTRIES_MOST];
     const struct group *group = &plan_groups[g];
     bool first = true;
     int count = start_sessions(g, __builtin_ctz((unsigned)sizes), sessions);
     if (!count)
         return false;
     if (!launch) {
-        printf("\n[%.0f s] %s: %d contenders, %d rounds\n", (double)(clock_now() - began) / 1e9, group->label, count,
-               launches * schedule_rounds(mode, group));
+        int rounds = 0;
+        for (int i = 0; i < launches; i++)
+            rounds += schedule_rounds(mode, group, 8, i);
+        printf("\n[%.0f s] %s: %d contenders, %d rounds\n", (double)(clock_now() - began) / 1e9, group->label, count, rounds);
         fflush(stdout);
     }
     for (int size = 0; size < PLAN_SIZES; size++) {
         if (!(sizes & (1 << size)))
             continue;
-        run_case(g, size, sessions, count, first);
+        if (schedule_rounds(mode, group, plan_sizes[size], launch) || schedule_turns(mode, group, plan_sizes[size]).rounds) {
+            run_case(g, size, sessions, count, first, launch);
+            first = false;
+        }
         if (launch == launches - 1)
             report_case(g, size);
-        first = false;
     }
-    if (group->idle)
+    if (group->idle && launch == launches - 1)
         run_idle(g, sessions, count);
     for (int i = 0; i < count; i++)
         session_end(&sessions[i]);

@@ -6,9 +6,11 @@
  *   role client NAME ADDRESS INDEX                 says "ready" and then obeys lines:
  *       run SIZE START BATCH_END SINGLE_END PACE MOST
  *                                              one slice; answers one "done" line (docs/benchmark.md)
- *       slots SIZE START PERIOD NUMBER,NUMBER...
- *                                              turns: in slot n, which begins at START + n * PERIOD, calls in batches; answers
- *                                              the mean time per call in each, in tenths of nanoseconds
+ *       slots SIZE START PERIOD WARM BATCH NUMBER,NUMBER...
+ *                                              turns: in slot n, which begins at START + n * PERIOD, calls until shortly before
+ *                                              the next, the first WARM nanoseconds of them untimed; answers the time per call in
+ *                                              each, in tenths of nanoseconds: the median of batches of as many calls as take
+ *                                              about BATCH nanoseconds, or with a BATCH of 0 the mean
  *
  * The Java roles speak the same lines, so either language can stand on either side. Times are absolute nanoseconds of
  * CLOCK_MONOTONIC. Until BATCH_END calls are timed in batches, then one by one until SINGLE_END; with a PACE (in
@@ -29,6 +31,7 @@
 #define BATCH_TIME UINT64_C(100000)
 #define SLOTS_MOST 2048
 #define SLOT_BATCH_MOST 1000
+#define TURN_BATCHES_MOST 256
 
 struct client_run {
     const struct contender *contender;
@@ -39,6 +42,7 @@ struct client_run {
     uint64_t checked; /* bytes compared one by one */
     unsigned batch;   /* calls */
     unsigned most;    /* of them, in one batch */
+    unsigned short_batch; /* calls, in turns */
     uint64_t longest_batch;
     uint64_t random;
     struct histogram batches; /* tenths of a nanosecond per call */
@@ -189,36 +193,91 @@ static int run_slice(struct client_run *run, const uint64_t t[5])
     return fflush(stdout) ? -EIO : 0;
 }
 
-/* A turn's first tenth is not counted, since who slept must find his way back first, and its last twentieth is left to overrun. */
-static int run_turn(struct client_run *run, uint64_t start, uint64_t period, uint64_t *mean)
+/* How turns are spent, in nanoseconds. */
+struct turns {
+    uint64_t start, period, warm, batch;
+};
+
+/* What a turn has shown, in tenths of nanoseconds per call: its mean, or its batches. */
+struct turn {
+    uint64_t mean;
+    size_t count;
+    uint64_t batch[TURN_BATCHES_MOST];
+};
+
+static int ascending(const void *a, const void *b)
 {
-    uint64_t calls = 0;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int run_short_batches(struct client_run *run, uint64_t end, uint64_t batch, struct turn *turn)
+{
+    uint64_t before = clock_now();
+    turn->count = 0;
+    while (before < end) {
+        unsigned n = run->short_batch;
+        for (unsigned i = 0; i < n; i++) {
+            int error = call(run);
+            if (error)
+                return error;
+        }
+        uint64_t after = clock_now(), took = after - before;
+        if (turn->count < TURN_BATCHES_MOST)
+            turn->batch[turn->count++] = took * 10 / n;
+        if (took < batch / 2 && n < SLOT_BATCH_MOST)
+            run->short_batch = 2 * n;
+        else if (took > 2 * batch && n > 1)
+            run->short_batch = n / 2;
+        before = after;
+    }
+    return 0;
+}
+
+/* Who has slept must wake first, and wake the server: that is what the first calls are for. The last twentieth is left to overrun. */
+static int run_turn(struct client_run *run, const struct turns *turns, uint64_t slot, struct turn *turn)
+{
+    uint64_t calls = 0, start = turns->start + slot * turns->period, end = start + turns->period - turns->period / 20;
     clock_sleep_until(start);
-    int error = run_batches(run, start + period / 10, &calls);
+    if (turns->batch) {
+        int error = run_short_batches(run, clock_now() + turns->warm, turns->batch, turn);
+        return error ? error : run_short_batches(run, end, turns->batch, turn);
+    }
+    int error = run_batches(run, clock_now() + turns->warm, &calls);
     uint64_t before = clock_now();
     calls = 0;
     if (!error)
-        error = run_batches(run, start + period - period / 20, &calls);
-    *mean = calls ? (clock_now() - before) * 10 / calls : 0;
+        error = run_batches(run, end, &calls);
+    turn->mean = calls ? (clock_now() - before) * 10 / calls : 0;
     return error;
 }
 
-static int run_slots(struct client_run *run, uint64_t start, uint64_t period, char *numbers)
+/* 0 when there was no time for any. */
+static uint64_t time_of(struct turn *turn)
 {
-    static uint64_t means[SLOTS_MOST];
-    int turns = 0;
+    qsort(turn->batch, turn->count, sizeof *turn->batch, ascending);
+    return turn->count ? turn->batch[turn->count / 2] : turn->mean;
+}
+
+/* What is to be told of the turns is made of them after the last, since between them it is others' turn. */
+static int run_slots(struct client_run *run, const struct turns *turns, char *numbers)
+{
+    static struct turn shown[SLOTS_MOST];
+    int count = 0;
     run->wrong = run->checked = 0;
     histogram_clear(&run->batches);
     int error = check_whole(run);
-    for (char *number = strtok(numbers, ",\n"); number && !error && turns < SLOTS_MOST; number = strtok(NULL, ",\n"))
-        error = run_turn(run, start + strtoull(number, NULL, 10) * period, period, &means[turns++]);
+    uint64_t cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
+    for (char *number = strtok(numbers, ",\n"); number && !error && count < SLOTS_MOST; number = strtok(NULL, ",\n"))
+        error = run_turn(run, turns, strtoull(number, NULL, 10), &shown[count++]);
+    cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     if (!error)
         error = check_whole(run);
     if (error)
         return error;
-    printf("done wrong=%" PRIu64 " means=", run->wrong);
-    for (int i = 0; i < turns; i++)
-        printf("%s%" PRIu64, i ? "," : "", means[i]);
+    printf("done wrong=%" PRIu64 " cpu=%" PRIu64 " times=", run->wrong, cpu);
+    for (int i = 0; i < count; i++)
+        printf("%s%" PRIu64, i ? "," : "", time_of(&shown[i]));
     printf("\n");
     return fflush(stdout) ? -EIO : 0;
 }
@@ -228,7 +287,7 @@ static void set_size(struct client_run *run, uint64_t size)
     if (run->size == size)
         return;
     run->size = size;
-    run->batch = 1;
+    run->batch = run->short_batch = 1;
     run->word = (run->word & ~UINT64_C(0xffffffff)) | size;
 }
 
@@ -236,12 +295,13 @@ static void set_size(struct client_run *run, uint64_t size)
 static int obey(struct client_run *run, char *line)
 {
     uint64_t t[5], size;
+    struct turns turns;
     int list = 0;
-    if (sscanf(line, "slots %" SCNu64 " %" SCNu64 " %" SCNu64 " %n", &size, &t[0], &t[1], &list) == 3 && list && size >= 8 &&
-        size <= BENCH_LARGEST) {
+    if (sscanf(line, "slots %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %n", &size, &turns.start, &turns.period,
+               &turns.warm, &turns.batch, &list) == 5 && list && size >= 8 && size <= BENCH_LARGEST) {
         run->most = SLOT_BATCH_MOST;
         set_size(run, size);
-        return run_slots(run, t[0], t[1], line + list);
+        return run_slots(run, &turns, line + list);
     }
     if (sscanf(line, "run %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &size, &t[0], &t[1],
                &t[2], &t[3], &t[4]) != 6 || size < 8 || size > BENCH_LARGEST || !t[4])
@@ -257,7 +317,7 @@ static int client(const struct contender *contender, const char *address, int in
 {
     static struct client_run run;
     run.contender = contender;
-    run.batch = 1;
+    run.batch = run.short_batch = 1;
     run.random = UINT64_C(0x9e3779b97f4a7c15) * (uint64_t)(index + 1);
     run.side.index = index;
     run.side.request = buffer();

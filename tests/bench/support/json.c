@@ -130,8 +130,12 @@ static void one_result(FILE *file, int group, int size, int entry, const struct 
     }
     fprintf(file, "]");
     for (int i = 0; i < r->slots; i++)
-        fprintf(file, r->slot[i] < 0 ? "%snull" : "%s%.1f", i ? ", " : ", \"turns_ns\": [", r->slot[i]);
-    fprintf(file, r->slots ? "]}" : "}");
+        fprintf(file, r->slot[i] < 0 ? "%snull" : "%s%.1f", i ? ", " : ",\n     \"turns_ns\": [", r->slot[i]);
+    if (r->slots) {
+        fprintf(file, "], \"starts\": %d, ", r->slots_runs);
+        number(file, "cpu_ns_per_turn", results_slot_cpu(r), 0);
+    }
+    fprintf(file, "}");
 }
 
 static void all_results(FILE *file)

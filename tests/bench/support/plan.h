@@ -12,6 +12,8 @@
 
 #define PLAN_SIZES 5
 #define PLAN_SERVERS 4 /* the most servers (independent pairs) of a group */
+#define PLAN_ENTRIES_MOST 32
+#define PLAN_GROUPS_MOST 24
 
 enum language { LANGUAGE_C, LANGUAGE_JAVA };
 
@@ -25,6 +27,7 @@ enum kind {
     KIND_PACED = 32,   /* a call now and then: the server has gone to sleep */
     KIND_PINNED_PACED = 64,
     KIND_DATAGRAMS = 128, /* mmlib beside the bare system calls: differences of a few percent, so many short slices */
+    KIND_GATES = 256, /* the gates beside the QNX gate: the same, of a tenth of a call */
     KIND_SINGLE = KIND_TWO | KIND_ONE | KIND_UNPINNED,
     KIND_ANY = 127,
 };
@@ -53,7 +56,7 @@ struct group {
     int servers, clients; /* clients of each server */
     int sizes, full_sizes; /* bits into plan_sizes */
     bool full_only;
-    bool idle; /* also measure the CPU an idle server and a blocked client take */
+    bool idle; /* also measure the CPU an idle server and a blocked client take, of who has not been measured before */
 };
 
 extern const size_t plan_sizes[PLAN_SIZES];

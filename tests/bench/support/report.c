@@ -74,13 +74,13 @@ void report_case(int group, int size)
     fflush(stdout);
 }
 
-void report_idle(void)
+void report_idle(int group)
 {
     printf("\nCPU of who only waits, microseconds per second\n");
     printf("  %-27s %18s %24s\n", "", "server, no call", "client, no reply yet");
     for (int i = 0; i < plan_entry_count; i++) {
         const struct idle *idle = results_idle(i);
-        if (idle->present)
+        if (idle->present && idle->group == group)
             printf("  %-27s %18.0f %24.0f\n", plan_entries[i].label, idle->server, idle->client);
     }
     fflush(stdout);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 void report_case(int group, int size);
-void report_idle(void);
+void report_idle(int group);
 /*
  * Prints the table of targets; each verdict as doubtful when the machine was busy with other work. Returns how many were
  * measured and missed.

@@ -3,15 +3,12 @@
 
 #include <stdlib.h>
 
-#define GROUPS_MOST 16
-#define ENTRIES_MOST 24
-
-static struct result *table[GROUPS_MOST][PLAN_SIZES][ENTRIES_MOST];
-static struct idle idle_table[ENTRIES_MOST];
+static struct result *table[PLAN_GROUPS_MOST][PLAN_SIZES][PLAN_ENTRIES_MOST];
+static struct idle idle_table[PLAN_ENTRIES_MOST];
 
 static bool inside(int group, int size, int entry)
 {
-    return group >= 0 && group < GROUPS_MOST && size >= 0 && size < PLAN_SIZES && entry >= 0 && entry < ENTRIES_MOST;
+    return group >= 0 && group < PLAN_GROUPS_MOST && size >= 0 && size < PLAN_SIZES && entry >= 0 && entry < PLAN_ENTRIES_MOST;
 }
 
 struct result *results_of(int group, int size, int entry)
@@ -36,7 +33,7 @@ const struct result *results_find(int group, int size, int entry)
 
 struct idle *results_idle(int entry)
 {
-    return entry >= 0 && entry < ENTRIES_MOST ? &idle_table[entry] : NULL;
+    return entry >= 0 && entry < PLAN_ENTRIES_MOST ? &idle_table[entry] : NULL;
 }
 
 double results_slice_batch(const struct slice *slice)
@@ -174,6 +171,11 @@ double results_least(const struct result *r, enum field field)
             least = value;
     }
     return least;
+}
+
+double results_slot_cpu(const struct result *r)
+{
+    return r->slots_all ? (double)r->slots_cpu / r->slots_all : RESULTS_NONE;
 }
 
 double results_cpu_per_call(const struct result *r)

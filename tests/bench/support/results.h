@@ -31,12 +31,15 @@ struct result {
     struct histogram batches, singles; /* as in struct slice */
     uint64_t calls, client_cpu, server_cpu, longest, checked, wrong;
     uint64_t allocated;
-    int slots;
-    double slot[RESULTS_SLOTS]; /* mean time per call in each turn of slots.h, nanoseconds */
+    int slots, slots_runs; /* so many turns, in so many launches */
+    int slots_all;         /* with those of which nothing is told */
+    double slot[RESULTS_SLOTS]; /* time per call in each turn of slots.h, nanoseconds */
+    uint64_t slots_cpu;         /* of both sides, from the first turn of all to the last */
 };
 
 struct idle {
     bool present;
+    int group; /* of which group's processes */
     double server, client; /* CPU, microseconds per second */
 };
 
@@ -69,11 +72,12 @@ double results_median(const struct result *r, enum field field);
 /* The same of a's field / b's field within each round; rounds in which b was disturbed do not count. */
 double results_ratio(const struct result *a, const struct result *b, enum field field);
 /*
- * Median of a's mean / b's mean over the turns of slots.h, and an interval that holds the true one 19 times in 20 if turns do not
+ * Median of a's time / b's time over the turns of slots.h, and an interval that holds the true one 19 times in 20 if turns do not
  * depend on each other: from their order alone, whatever their distribution. RESULTS_NONE, all three, when there are too few.
  */
 double results_slot_ratio(const struct result *a, const struct result *b, double *low, double *high);
 double results_least(const struct result *r, enum field field);
+double results_slot_cpu(const struct result *r); /* nanoseconds per turn, both processes */
 double results_cpu_per_call(const struct result *r); /* nanoseconds, both processes */
 
 struct idle *results_idle(int entry);

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#define TARGETS_MOST 96
+#define TARGETS_MOST 128
 
 struct target {
     char what[96];

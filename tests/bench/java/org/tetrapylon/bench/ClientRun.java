@@ -36,6 +36,7 @@ final class ClientRun {
 
     private int size;
     private int batch = 1;
+    private int shortBatch = 1;
     private int most;
     private long word;
     private long wrong;
@@ -87,35 +88,81 @@ final class ClientRun {
         if (size != this.size) {
             this.size = size;
             batch = 1;
+            shortBatch = 1;
             word = (word & -Message.STEP) | size;
         }
     }
 
     /**
-     * Turns: in slot n, which begins at {@code start + n * period}, calls in batches. Returns the line that tells the mean time per call
-     * of each, in tenths of nanoseconds.
+     * Turns, as role.c has them: in slot n, which begins at {@code start + n * period}. Returns the line that tells the time per call
+     * of each, in tenths of nanoseconds, which is made after the last, since between them it is others' turn.
      */
-    String slots(int size, long start, long period, int[] slots) throws Exception {
+    String slots(int size, long start, long period, long warm, long batch, int[] slots) throws Exception {
         most = SLOT_BATCH_MOST;
         setSize(size);
         wrong = checked = 0;
         batches.reset();
-        long[] means = new long[slots.length];
-        checkWhole();
+        Turn[] turns = new Turn[slots.length];
         for (int i = 0; i < slots.length; i++) {
-            means[i] = turn(start + slots[i] * period, period);
+            turns[i] = new Turn();
         }
         checkWhole();
-        return "done wrong=" + wrong + " means=" + Arrays.stream(means).mapToObj(Long::toString).collect(Collectors.joining(","));
+        long cpu = ProcessClock.cpuNanos();
+        for (int i = 0; i < slots.length; i++) {
+            runTurn(turns[i], start + slots[i] * period, period, warm, batch);
+        }
+        cpu = ProcessClock.cpuNanos() - cpu;
+        checkWhole();
+        return "done wrong=" + wrong + " cpu=" + cpu + " times="
+                + Arrays.stream(turns).map(turn -> Long.toString(turn.time())).collect(Collectors.joining(","));
     }
 
-    /** A turn's first tenth is not counted, since who slept must find his way back first, and its last twentieth is left to overrun. */
-    private long turn(long start, long period) throws Exception {
+    /** What a turn has shown, in tenths of nanoseconds per call: its mean, or its batches. */
+    private static final class Turn {
+        private final long[] batches = new long[256];
+        private long mean;
+        private int count;
+
+        /** 0 when there was no time for any call. */
+        long time() {
+            Arrays.sort(batches, 0, count);
+            return count == 0 ? mean : batches[count / 2];
+        }
+    }
+
+    /** Who has slept must wake first, and wake the server: that is what the first calls are for. The last twentieth is left to overrun. */
+    private void runTurn(Turn turn, long start, long period, long warm, long batch) throws Exception {
+        long end = start + period - period / 20;
         sleepUntil(start);
-        runBatches(start + period / 10);
+        if (batch > 0) {
+            runShortBatches(turn, System.nanoTime() + warm, batch);
+            runShortBatches(turn, end, batch);
+            return;
+        }
+        runBatches(System.nanoTime() + warm);
         long before = System.nanoTime();
-        long calls = runBatches(start + period - period / 20);
-        return calls == 0 ? 0 : (System.nanoTime() - before) * 10 / calls;
+        long calls = runBatches(end);
+        turn.mean = calls == 0 ? 0 : (System.nanoTime() - before) * 10 / calls;
+    }
+
+    private void runShortBatches(Turn turn, long end, long time) throws Exception {
+        long before = System.nanoTime();
+        turn.count = 0;
+        while (before < end) {
+            int n = shortBatch;
+            callMany(n);
+            long after = System.nanoTime();
+            long took = after - before;
+            if (turn.count < turn.batches.length) {
+                turn.batches[turn.count++] = took * 10 / n;
+            }
+            if (took < time / 2 && n < SLOT_BATCH_MOST) {
+                shortBatch = 2 * n;
+            } else if (took > 2 * time && n > 1) {
+                shortBatch = n / 2;
+            }
+            before = after;
+        }
     }
 
     /** One call. Its first and its last word are checked always. */

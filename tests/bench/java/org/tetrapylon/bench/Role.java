@@ -27,8 +27,8 @@ public final class Role {
     /** By name. A class that was not compiled, because what it needs is absent, is not listed. */
     private static final Map<String, String> CONTENDERS =
             new TreeMap<>(Map.of("jdk", "JdkContender", "aeron", "AeronContender", "qnx", "QnxContender",
-                    "mm", "MmContender", "l4", "L4Contender", "fluke", "FlukeContender",
-                    "fluke-turns", "FlukeTurnsContender"));
+                    "mm", "MmContender", "l4", "L4Contender",
+                    "fluke", "FlukeContender", "fluke-turns", "FlukeTurnsContender"));
 
     private static final PrintStream OUT = System.out;
 
@@ -104,9 +104,10 @@ public final class Role {
         say("ready");
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.split(" ");
-            if (words.length == 5 && words[0].equals("slots")) {
-                int[] slots = Arrays.stream(words[4].split(",")).mapToInt(Integer::parseInt).toArray();
-                say(run.slots(Integer.parseInt(words[1]), Long.parseLong(words[2]), Long.parseLong(words[3]), slots));
+            if (words.length == 7 && words[0].equals("slots")) {
+                int[] slots = Arrays.stream(words[6].split(",")).mapToInt(Integer::parseInt).toArray();
+                say(run.slots(Integer.parseInt(words[1]), Long.parseLong(words[2]), Long.parseLong(words[3]),
+                        Long.parseLong(words[4]), Long.parseLong(words[5]), slots));
                 continue;
             }
             if (words.length != 7 || !words[0].equals("run")) {
