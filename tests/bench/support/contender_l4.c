@@ -1,7 +1,9 @@
 /*
  * Ours, by the L4 face: l4_ipc_call on one side, l4_ipc_reply_and_wait on the other. A call of 8 B travels in a register
  * alone, one of 64 B as words in memory, longer ones as one indirect string. The address is the server thread's id, so that
- * either language can stand on either side. Compiled only where the library is.
+ * either language can stand on either side. "l4-send" is the same 8 B without the functions that send and receive in
+ * one: the client sends and receives from the server alone, the server receives from that client alone and sends. "l4-one-way" is
+ * the first half of that, with an answer only now and then. Compiled only where the library is.
  */
 #include "contender.h"
 
@@ -129,3 +131,94 @@ static int l4_call(struct bench_client *client, size_t size)
 }
 
 const struct contender contender_l4 = {"l4", l4_open, l4_serve, l4_connect, l4_call};
+
+/* The server's first message, which tells who its only client is; then what it does after each. Until something fails. */
+static int serve_one(int next(l4_threadid_t client, l4_umword_t *word))
+{
+    l4_threadid_t client;
+    l4_umword_t word, unused;
+    int error = l4_ipc_wait(&client, L4_IPC_SHORT_MSG, &word, &unused, L4_IPC_NEVER, NULL);
+    if (error)
+        return failed(error);
+    while (!error)
+        error = next(client, &word);
+    return error;
+}
+
+static int send_word(l4_threadid_t to, l4_umword_t word)
+{
+    int error = l4_ipc_send(to, L4_IPC_SHORT_MSG, word, 0, L4_IPC_NEVER, NULL);
+    return error ? failed(error) : 0;
+}
+
+static int receive_word(l4_threadid_t from, l4_umword_t *word)
+{
+    l4_umword_t unused;
+    int error = l4_ipc_receive(from, L4_IPC_SHORT_MSG, word, &unused, L4_IPC_NEVER, NULL);
+    return error ? failed(error) : 0;
+}
+
+static int answer_each(l4_threadid_t client, l4_umword_t *word)
+{
+    if (bench_answer(word) != sizeof *word)
+        return -EBADMSG;
+    int error = send_word(client, *word);
+    return error ? error : receive_word(client, word);
+}
+
+static int send_serve(struct bench_server *server)
+{
+    (void)server;
+    return serve_one(answer_each);
+}
+
+static int send_call(struct bench_client *client, size_t size)
+{
+    l4_umword_t answered;
+    if (size != sizeof answered)
+        return -EMSGSIZE;
+    int error = send_word(own.server, bench_word(client->request));
+    if (!error)
+        error = receive_word(own.server, &answered);
+    if (!error)
+        bench_set_word(client->reply, answered);
+    return error;
+}
+
+/* Each 256th message is answered; the numbers of all are checked by who receives them. */
+static bool is_answered(uint64_t word)
+{
+    return word / (2 * BENCH_STEP) % 256 == 255;
+}
+
+static int answer_few(l4_threadid_t client, l4_umword_t *word)
+{
+    uint64_t came = *word;
+    int error = is_answered(came) ? send_word(client, came + BENCH_STEP) : 0;
+    if (!error)
+        error = receive_word(client, word);
+    return error || *word == came + 2 * BENCH_STEP ? error : -EBADMSG;
+}
+
+static int one_way_serve(struct bench_server *server)
+{
+    (void)server;
+    return serve_one(answer_few);
+}
+
+static int one_way_call(struct bench_client *client, size_t size)
+{
+    uint64_t word = bench_word(client->request);
+    l4_umword_t answered = word + BENCH_STEP;
+    if (size != sizeof answered)
+        return -EMSGSIZE;
+    int error = send_word(own.server, word);
+    if (!error && is_answered(word))
+        error = receive_word(own.server, &answered);
+    if (!error)
+        bench_set_word(client->reply, answered);
+    return error;
+}
+
+const struct contender contender_l4_send = {"l4-send", l4_open, send_serve, l4_connect, send_call};
+const struct contender contender_l4_one_way = {"l4-one-way", l4_open, one_way_serve, l4_connect, one_way_call};

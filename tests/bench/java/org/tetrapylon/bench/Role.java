@@ -27,7 +27,7 @@ public final class Role {
     /** By name. A class that was not compiled, because what it needs is absent, is not listed. */
     private static final Map<String, String> CONTENDERS =
             new TreeMap<>(Map.of("jdk", "JdkContender", "aeron", "AeronContender", "qnx", "QnxContender",
-                    "mm", "MmContender", "l4", "L4Contender",
+                    "mm", "MmContender", "l4", "L4Contender", "l4-send", "L4SendContender", "l4-one-way", "L4OneWayContender",
                     "fluke", "FlukeContender", "fluke-turns", "FlukeTurnsContender"));
 
     private static final PrintStream OUT = System.out;
