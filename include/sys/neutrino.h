@@ -247,8 +247,8 @@ struct _pulse {
  * fills info if it is not NULL, and returns the rcvid. For a pulse: writes a struct _pulse, leaves info alone and
  * returns 0.
  *   ESRCH no such channel, or destroyed meanwhile; EFAULT the buffer cannot be written, or is smaller than the pulse
- *   that comes next (the message or pulse stays in the queue); EINTR a signal, as MsgSend; ETIMEDOUT TimerTimeout;
- *   EOVERFLOW the lengths of the parts do not add up.
+ *   that comes next, or the lengths of its parts do not add up (the message or pulse stays in the queue); EINTR a
+ *   signal, as MsgSend; ETIMEDOUT TimerTimeout.
  * A cancellation point.
  */
 TPY_PUBLIC rcvid_t MsgReceive(int chid, void *message, size_t bytes, struct _msg_info *info);

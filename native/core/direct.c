@@ -113,6 +113,7 @@ static ssize_t read_client(struct tpy_direct *direct, struct tpy_exchange *excha
 ssize_t tpy_direct_pull(struct tpy_direct *direct, struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t *done,
     uint64_t size)
 {
+    TPY_KEEPS_ERRNO;
     char bounce[BOUNCE];
     int fault;
     while (*done < size) {
@@ -127,6 +128,7 @@ ssize_t tpy_direct_pull(struct tpy_direct *direct, struct tpy_exchange *exchange
 
 void tpy_direct_end(struct tpy_direct *direct)
 {
+    TPY_KEEPS_ERRNO;
     tpy_pages_forget(direct->job);
     close_pagemap(direct);
 }

@@ -72,6 +72,7 @@ void tpy_lane_sweep(struct tpy_thread *thread)
 
 struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection *connection, int *error)
 {
+    TPY_KEEPS_ERRNO;
     tpy_lane_sweep(thread);
     if ((*error = end_error(connection)) != 0) return NULL;
     if (connection->index >= thread->lane_capacity && (*error = grow(thread, connection->index)) != 0) return NULL;
@@ -117,6 +118,7 @@ struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection 
 
 int tpy_lane_bulk(struct tpy_lane *lane)
 {
+    TPY_KEEPS_ERRNO;
     struct tpy_say say = {.type = TPY_SAY_BULK, .exchange = lane->exchange}, reply;
     void *map = NULL;
     int fd, result = tpy_link_request(lane->link, &say, &reply, &fd);

@@ -99,6 +99,7 @@ static int say_once(struct tpy_link *link, const struct tpy_say *say, const int 
 /* These calls are cancellation points of the C library; of a face's call they must not be. */
 int tpy_link_say(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count)
 {
+    TPY_KEEPS_ERRNO;
     int before;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     int result = say_once(link, say, fds, count);

@@ -185,6 +185,7 @@ static unsigned char *ring_of(struct tpy_exchange *exchange, uint64_t *size)
 
 static int spill(struct tpy_exchange *exchange, uint64_t offset, const struct iovec *parts, size_t count, uint64_t from, uint64_t size)
 {
+    TPY_KEEPS_ERRNO;
     char bounce[BOUNCE];
     int fault;
     if (exchange->spill_fd < 0) {
@@ -261,6 +262,7 @@ ssize_t tpy_stream_push(struct tpy_exchange *exchange, uint64_t offset, const st
 
 int tpy_stream_spill_over(struct tpy_exchange *exchange)
 {
+    TPY_KEEPS_ERRNO;
     struct tpy_say say = {.type = TPY_SAY_SPILL, .version = TPY_WIRE_VERSION, .exchange = tpy_exchange_index(exchange),
         .sequence = exchange->sequence, .word = exchange->spill_length};
     fcntl(exchange->spill_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);

@@ -44,8 +44,14 @@ static struct timespec *absolute(int64_t deadline, struct timespec *at)
     return at;
 }
 
-void tpy_futex_wake(void *word, int count) { syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0); }
-void tpy_futex_wake_private(void *word, int count) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0); }
+static void wake(void *word, int operation, int count)
+{
+    TPY_KEEPS_ERRNO;
+    syscall(SYS_futex, word, operation, count, NULL, NULL, 0);
+}
+
+void tpy_futex_wake(void *word, int count) { wake(word, FUTEX_WAKE, count); }
+void tpy_futex_wake_private(void *word, int count) { wake(word, FUTEX_WAKE_PRIVATE, count); }
 
 static int wait_bitset(void *word, uint32_t expected, int64_t deadline, int flags)
 {
@@ -54,6 +60,7 @@ static int wait_bitset(void *word, uint32_t expected, int64_t deadline, int flag
     if (deadline != TPY_NEVER && tpy_have_waitv())
         return tpy_futex_wait_any(&(struct tpy_wait_word){word, expected, (flags & FUTEX_PRIVATE_FLAG) != 0}, 1, deadline);
     /* FUTEX_WAIT_BITSET takes an absolute time, so a signal and a new wait do not stretch the deadline. */
+    TPY_KEEPS_ERRNO;
     long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | flags, expected, absolute(deadline, &at), NULL, FUTEX_BITSET_MATCH_ANY);
     return result < 0 ? -errno : 0;
 }
@@ -87,6 +94,7 @@ int tpy_futex_wait_any(const struct tpy_wait_word *words, unsigned count, int64_
     for (unsigned i = 0; i < count; i++)
         list[i] = (struct waitv_word){.value = words[i].expected, .address = (uintptr_t)words[i].word,
             .flags = 2 /* 32 bits */ | (words[i].is_private ? FUTEX_PRIVATE_FLAG : 0)};
+    TPY_KEEPS_ERRNO;
     long result = syscall(SYS_futex_waitv, list, count, 0, absolute(deadline, &at), CLOCK_MONOTONIC);
     return result < 0 ? -errno : 0;
 }

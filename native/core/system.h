@@ -5,6 +5,7 @@
 #ifndef TPY_CORE_SYSTEM_H
 #define TPY_CORE_SYSTEM_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +14,10 @@
 
 #define TPY_LIKELY(x) __builtin_expect(!!(x), 1)
 #define TPY_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* In a block: errno is what it was before when the block is left. Errors are returned here, and what Linux says on the way is nobody's. */
+#define TPY_KEEPS_ERRNO int errno_before __attribute__((cleanup(tpy_errno_back))) = errno
+static inline void tpy_errno_back(const int *before) { errno = *before; }
 
 static inline void tpy_relax(void)
 {

@@ -85,6 +85,7 @@ static struct tpy_thread *find_free(void)
 
 struct tpy_thread *tpy_thread_begin(void)
 {
+    TPY_KEEPS_ERRNO;
     pthread_once(&once, begin);
     pthread_mutex_lock(&table_lock);
     struct tpy_thread *thread = find_free();

@@ -162,6 +162,7 @@ static const struct tpy_port_ops ops = {
 
 int ChannelCreate_r(unsigned flags)
 {
+    TPY_KEEPS_ERRNO;
     TPY_QNX_SHIELDED;
     if ((flags & ~KNOWN_FLAGS) || (flags & REFUSED_FLAGS)) return -EINVAL;
     tpy_qnx_begin();
@@ -209,6 +210,7 @@ int ChannelCreate(unsigned flags) { return (int)tpy_qnx_result(ChannelCreate_r(f
 
 int ChannelDestroy_r(int chid)
 {
+    TPY_KEEPS_ERRNO;
     TPY_QNX_SHIELDED;
     pthread_mutex_lock(&lock);
     struct tpy_qnx_channel *channel = tpy_qnx_channel(chid);

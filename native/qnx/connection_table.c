@@ -93,6 +93,7 @@ static int open_error(int error)
 
 int ConnectAttach_r(uint32_t nd, pid_t pid, int chid, unsigned index, int flags)
 {
+    TPY_KEEPS_ERRNO;
     TPY_QNX_SHIELDED;
     unsigned side = index & _NTO_SIDE_CHANNEL ? 1 : 0;
     if (nd != ND_LOCAL_NODE) return -ENOREMOTE;
@@ -141,6 +142,7 @@ int ConnectAttach(uint32_t nd, pid_t pid, int chid, unsigned index, int flags)
 
 int ConnectDetach_r(int coid)
 {
+    TPY_KEEPS_ERRNO;
     TPY_QNX_SHIELDED;
     struct tpy_qnx_connection *entry = tpy_qnx_connection_entry(coid);
     if (!entry) return -EINVAL;

@@ -126,6 +126,7 @@ static int client_of(rcvid_t rcvid, struct tpy_qnx_client *client)
 
 int MsgVerifyEvent_r(rcvid_t rcvid, const struct sigevent *event)
 {
+    TPY_KEEPS_ERRNO;
     TPY_QNX_SHIELDED;
     struct tpy_qnx_event read;
     struct tpy_qnx_client client;
@@ -141,6 +142,7 @@ int MsgVerifyEvent(rcvid_t rcvid, const struct sigevent *event)
 
 int MsgDeliverEvent_r(rcvid_t rcvid, const struct sigevent *event)
 {
+    TPY_KEEPS_ERRNO;
     TPY_QNX_SHIELDED;
     struct tpy_qnx_event read;
     struct tpy_qnx_client client;

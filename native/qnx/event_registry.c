@@ -54,6 +54,7 @@ int tpy_qnx_event_resolve(struct tpy_qnx_event *event, pid_t from)
 
 int MsgRegisterEvent_r(struct sigevent *program, int coid)
 {
+    TPY_KEEPS_ERRNO;
     struct tpy_qnx_event event;
     struct tpy_qnx_connection server = {.pid = 0};
     tpy_qnx_begin();

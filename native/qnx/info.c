@@ -98,6 +98,7 @@ static void ask_proc(struct _client_info *info, unsigned groups)
 
 int ConnectClientInfo_r(int scoid, struct _client_info *info, int ngroups)
 {
+    TPY_KEEPS_ERRNO;
     TPY_QNX_SHIELDED;
     struct tpy_qnx_client client = {.pid = getpid(), .uid = geteuid(), .gid = getegid()}, again;
     struct _client_info told = {0};

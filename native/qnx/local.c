@@ -75,6 +75,7 @@ void tpy_qnx_local_policy(struct tpy_qnx_local *local)
 
 struct tpy_qnx_local *tpy_qnx_local_begin(void)
 {
+    TPY_KEEPS_ERRNO;
     tpy_qnx_begin();
     struct tpy_thread *thread = tpy_thread_self();
     if (!thread) return NULL;

@@ -14,6 +14,7 @@ static int clamp(int priority) { return priority < 1 ? 1 : priority > 99 ? 99 : 
 /* With the list's lock. */
 static int run_at(struct tpy_qnx_local *local, int priority)
 {
+    TPY_KEEPS_ERRNO;
     struct sched_param parameter = {.sched_priority = priority};
     if (sched_setparam(local->kernel_tid, &parameter) != 0) return -errno;
     local->priority = priority;

@@ -165,6 +165,7 @@ static int exchange_name(struct _thread_name *data)
 
 int ThreadCtl_r(int command, void *data)
 {
+    TPY_KEEPS_ERRNO;
     tpy_qnx_begin();
     switch (command) {
     case _NTO_TCTL_IO:
