@@ -24,6 +24,8 @@ int MsgInfo_r(rcvid_t rcvid, struct _msg_info *info)
     int result = exchange ? tpy_exchange_info(exchange, serial, &known) : -ESRCH;
     if (result != 0) return result;
     const struct tpy_qnx_client *client = known.client;
+    /* A client that was killed has no time to ask: the pulse was queued for it. */
+    bool asked = atomic_load_explicit(&tpy_qnx_slot(rcvid)->unblocking, memory_order_relaxed) == serial;
     struct _msg_info told = {
         .pid = known.pid,
         .tid = (int32_t)known.thread,
@@ -31,7 +33,7 @@ int MsgInfo_r(rcvid_t rcvid, struct _msg_info *info)
         .scoid = client->scoid,
         .coid = (int32_t)known.tag,
         .priority = known.priority,
-        .flags = known.unblock_requested ? _NTO_MI_UNBLOCK_REQ : 0,
+        .flags = asked || known.unblock_requested ? _NTO_MI_UNBLOCK_REQ : 0,
         .msglen = (ssize_t)known.received,
         .srcmsglen = (ssize_t)known.send_length,
         .dstmsglen = (ssize_t)known.room,
