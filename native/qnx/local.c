@@ -47,6 +47,7 @@ static void in_child(void)
     tpy_qnx_channels_forget();
     tpy_qnx_slots_forget();
     tpy_qnx_connections_forget();
+    tpy_qnx_names_forget();
     tpy_qnx_events_forget();
     tpy_qnx_worker_forget();
 }

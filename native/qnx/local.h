@@ -71,6 +71,8 @@ static inline void tpy_qnx_unshield(const int *before)
     pthread_setcancelstate(*before, &ignored);
 }
 
+void tpy_qnx_names_forget(void); /* name.c, in a child after fork */
+
 void tpy_qnx_locals_lock(void);
 void tpy_qnx_locals_unlock(void);
 /* First of the list; with the lock. */

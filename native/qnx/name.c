@@ -73,6 +73,12 @@ static int attach(const char *name, struct attached **made)
     return 0;
 }
 
+void tpy_qnx_names_forget(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    all = NULL; /* left alone: another thread of the parent may have been changing the list */
+}
+
 name_attach_t *name_attach(dispatch_t *dispatch, const char *name, unsigned flags)
 {
     struct attached *attached = NULL;

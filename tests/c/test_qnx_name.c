@@ -149,3 +149,23 @@ CASE(a_channel_may_refuse_who_opens_its_name)
     check_join(check_fork(open_refused, shared));
     CHECK_EQ(name_close(CHECK_SYS(name_open(shared->name, 0))), 0);
 }
+
+static void detach_the_parents_name(void *argument)
+{
+    name_attach_t *attached = argument;
+    int chid = CHECK_SYS(ChannelCreate(0)); /* numbers begin anew: this may be the parent's */
+    CHECK_ERRNO(name_detach(attached, 0), EINVAL);
+    CHECK_EQ(ChannelDestroy(chid), 0);
+}
+
+CASE(a_child_has_none_of_its_parents_names)
+{
+    const char *name = name_of("parents");
+    name_attach_t *attached = name_attach(NULL, name, 0);
+    CHECK(attached != NULL);
+    check_join(check_fork(detach_the_parents_name, attached));
+    int coid = CHECK_SYS(name_open(name, 0));
+    CHECK_EQ(MsgSendPulse(coid, 10, 1, 3), 0);
+    CHECK_EQ(qnx_receive_pulse(attached->chid).value.sival_int, 3);
+    CHECK_EQ(name_detach(attached, 0), 0);
+}
