@@ -275,3 +275,69 @@ CASE(a_private_channel_admits_its_own_process_only)
     CHECK_EQ(tpy_channel_admit(asked->chid, -1), -EINVAL);
     CHECK_EQ(tpy_channel_admit(asked->chid + 1, TPY_ADMIT_ALL), -EINVAL);
 }
+
+CASE(every_flag_is_accepted_or_refused_as_documented)
+{
+    unsigned refused = _NTO_CHF_ASYNC | _NTO_CHF_ASYNC_NONBLOCK | _NTO_CHF_GLOBAL;
+    for (int bit = 0; bit < 32; bit++) {
+        unsigned flag = 1u << bit;
+        bool known = flag <= _NTO_CHF_INHERIT_RUNMASK && !(flag & refused);
+        int chid = ChannelCreate_r(flag);
+        if (known) CHECK_GT(chid, 0);
+        else CHECK_EQ(chid, -EINVAL);
+        if (known) CHECK_EQ(ChannelDestroy(chid), 0);
+    }
+    int all = CHECK_SYS(ChannelCreate((2 * _NTO_CHF_INHERIT_RUNMASK - 1) & ~refused));
+    CHECK_EQ(ChannelDestroy(all), 0);
+}
+
+static void attach_with_another_real_user(void *argument)
+{
+    struct asked *asked = argument;
+    CHECK_SYS(setresgid(65534, getegid(), 65533));
+    CHECK_SYS(setresuid(65534, geteuid(), 65533));
+    send_and_wait(CHECK_SYS(ConnectAttach(0, asked->server, asked->chid, _NTO_SIDE_CHANNEL, 0)), NULL);
+}
+
+CASE(client_info_tells_effective_and_real_ids_apart)
+{
+    char byte;
+    struct _msg_info message;
+    struct _client_info info;
+    struct asked *asked = qnx_share(4096);
+    if (geteuid() != 0) SKIP("needs root to have two users");
+    asked->chid = CHECK_SYS(ChannelCreate(0));
+    asked->server = getpid();
+    pid_t client = check_fork(attach_with_another_real_user, asked);
+    rcvid_t rcvid = CHECK_SYS(MsgReceive(asked->chid, &byte, 1, &message)); /* the effective user is the one that is admitted */
+    CHECK_EQ(ConnectClientInfo(message.scoid, &info, 0), 0);
+    CHECK_EQ(info.cred.ruid, 65534);
+    CHECK_EQ(info.cred.euid, 0);
+    CHECK_EQ(info.cred.suid, 65533);
+    CHECK_EQ(info.cred.rgid, 65534);
+    CHECK_EQ(info.cred.egid, getegid());
+    CHECK_EQ(info.cred.sgid, 65533);
+    CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
+    check_join(client);
+}
+
+static void serve_everybody(void *argument)
+{
+    struct asked *asked = argument;
+    CHECK_SYS(setgid(65534));
+    CHECK_SYS(setuid(65534));
+    asked->chid = CHECK_SYS(ChannelCreate(0));
+    qnx_count((_Atomic unsigned *)&asked->after);
+    for (;;) pause();
+}
+
+CASE(root_is_admitted_to_another_users_channel)
+{
+    struct asked *asked = qnx_share(4096);
+    if (geteuid() != 0) SKIP("needs root");
+    pid_t server = check_fork(serve_everybody, asked);
+    qnx_await((_Atomic unsigned *)&asked->after, 1);
+    asked->server = server;
+    attach_as_ourselves(asked);
+    CHECK_GE(asked->result, _NTO_SIDE_CHANNEL);
+}

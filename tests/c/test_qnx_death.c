@@ -440,6 +440,7 @@ CASE(death_of_a_thread_gives_threaddeath)
     struct _pulse pulse = qnx_receive_pulse(chid);
     CHECK_EQ(pulse.code, _PULSE_CODE_THREADDEATH);
     CHECK_EQ(pulse.value.sival_int, number);
+    CHECK_EQ(pulse.scoid, -1);
     /* Also of a thread that never used message passing, and without a place for its id. */
     CHECK_EQ(pthread_create(NULL, NULL, nothing, NULL), 0);
     CHECK_EQ(qnx_receive_pulse(chid).code, _PULSE_CODE_THREADDEATH);

@@ -436,3 +436,63 @@ QNX_CASE(an_event_may_lead_to_another_process)
     qnx_count(&shared->step);
     qnx_join(client);
 }
+
+/* ---- What the client cannot do, the server does not hear of ---- */
+
+static void wait_for_the_right_one(int coid, void *argument)
+{
+    struct ask ask = {.stay = 0};
+    (void)argument;
+    int chid = CHECK_SYS(ChannelCreate(0)), self = CHECK_SYS(ConnectAttach(0, 0, chid, _NTO_SIDE_CHANNEL, 0));
+    SIGEV_PULSE_INIT(&ask.event, self + 100, 10, 1, 1); /* a connection that it does not have */
+    CHECK_EQ(MsgSend(coid, &ask, sizeof ask, NULL, 0), 0);
+    SIGEV_PULSE_INIT(&ask.event, self, 10, 2, 2);
+    CHECK_EQ(MsgSend(coid, &ask, sizeof ask, NULL, 0), 0);
+    CHECK_EQ(qnx_receive_pulse(chid).code, 2);
+    qnx_check_empty(chid);
+}
+
+CASE(a_pulse_on_a_connection_the_client_does_not_have_is_dropped_there)
+{
+    struct ask ask;
+    int chid = CHECK_SYS(ChannelCreate(0));
+    struct qnx_client *client = qnx_start(false, chid, wait_for_the_right_one, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        rcvid_t rcvid = qnx_receive(chid, &ask, sizeof ask);
+        CHECK_EQ(MsgDeliverEvent(rcvid, &ask.event), 0);
+        CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
+    }
+    qnx_join(client);
+}
+
+CASE(what_no_event_may_be)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_NONE};
+    static const int kinds[] = {SIGEV_INTR, SIGEV_MEMORY, SIGEV_UNBLOCK, SIGEV_THREAD, 0x7f};
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        event.sigev_notify = kinds[i];
+        CHECK_ERRNO(MsgDeliverEvent(0, &event), EINVAL);
+        CHECK_ERRNO(MsgVerifyEvent(0, &event), EINVAL);
+        CHECK_ERRNO(MsgRegisterEvent(&event, -1), EINVAL);
+    }
+}
+
+CASE(the_value_and_code_of_a_registered_event_change_only_where_it_says_so)
+{
+    static const int flags[] = {0, SIGEV_FLAG_UPDATEABLE, SIGEV_FLAG_CODE_UPDATEABLE, SIGEV_FLAG_UPDATEABLE | SIGEV_FLAG_CODE_UPDATEABLE};
+    int chid = CHECK_SYS(ChannelCreate(0)), self = CHECK_SYS(ConnectAttach(0, 0, chid, _NTO_SIDE_CHANNEL, 0));
+    for (unsigned i = 0; i < 4; i++) {
+        struct sigevent event;
+        SIGEV_PULSE_INIT(&event, self, 10, 1, 1);
+        event.sigev_notify |= flags[i];
+        CHECK_EQ(MsgRegisterEvent(&event, self), 0);
+        event.sigev_value.sival_int = 2;
+        event.sigev_code = 2;
+        event.sigev_coid = self + 9;
+        CHECK_EQ(MsgDeliverEvent(0, &event), 0);
+        struct _pulse pulse = qnx_receive_pulse(chid);
+        CHECK_EQ(pulse.value.sival_int, flags[i] & SIGEV_FLAG_UPDATEABLE ? 2 : 1);
+        CHECK_EQ(pulse.code, flags[i] & SIGEV_FLAG_CODE_UPDATEABLE ? 2 : 1);
+        CHECK_EQ(MsgUnregisterEvent(&event), 0);
+    }
+}

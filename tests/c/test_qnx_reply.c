@@ -2,6 +2,7 @@
 #include "qnx_support.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 static void send_and_tell(int coid, void *argument)
 {
@@ -200,20 +201,15 @@ QNX_CASE(a_bad_client_buffer_gives_efault)
 {
     char reply[100000], byte;
     long *results = qnx_share(4096);
-    int chid = CHECK_SYS(ChannelCreate(0)), told;
+    int chid = CHECK_SYS(ChannelCreate(0));
     memset(reply, 7, sizeof reply);
     struct qnx_client *client = qnx_start(threads, chid, send_into_bad_room, results);
-    /* The server is told where it is known by then; it never gets another error. */
-    told = MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, 16);
-    CHECK(told == 0 || told == -EFAULT);
-    told = MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, 16);
-    CHECK(told == 0 || told == -EFAULT);
+    CHECK_EQ(MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, 16), -EFAULT);
+    CHECK_EQ(MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, 16), -EFAULT);
     CHECK_EQ(MsgReply_r(qnx_receive(chid, &byte, 1), 22, reply, 0), 0);
     CHECK_EQ(MsgReply_r(qnx_receive(chid, &byte, 1), 33, reply, 10), 0);
-    told = MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, 16);
-    CHECK(told == 0 || told == -EFAULT);
-    told = MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, sizeof reply);
-    CHECK(told == 0 || told == -EFAULT);
+    CHECK_EQ(MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, 16), -EFAULT);
+    CHECK_EQ(MsgReply_r(qnx_receive(chid, &byte, 1), 1, reply, sizeof reply), -EFAULT);
     CHECK_EQ(MsgReply(qnx_receive(chid, &byte, 1), 77, reply, 4), 0); /* 'h': the bad list was never sent */
     qnx_join(client);
     CHECK_EQ(results[0], -EFAULT);
@@ -279,4 +275,109 @@ QNX_CASE(a_receive_into_bad_memory_leaves_the_message_queued)
     CHECK_ERRNO(MsgInfo(rcvid, bad_info), EFAULT);
     CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
     qnx_join(client);
+}
+
+/* ---- Room that goes away during the call ---- */
+
+#define FIRST_MIB (1u << 20)
+
+struct vanishing {
+    _Atomic unsigned step;
+    size_t hole; /* where in the room, which is two MiB long */
+    char *room;
+    long result;
+};
+
+static void send_with_vanishing_room(int coid, void *argument)
+{
+    struct vanishing *shared = argument;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *room = mmap(NULL, 2 * FIRST_MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(room != MAP_FAILED);
+    CHECK_SYS(mprotect(room + shared->hole, page, PROT_NONE));
+    shared->result = MsgSend_r(coid, "a", 1, room, 2 * FIRST_MIB);
+}
+
+QNX_CASE(a_hole_in_the_first_mib_of_room_is_known_to_the_server)
+{
+    char byte, *reply = malloc(2 * FIRST_MIB);
+    struct vanishing *shared = qnx_share(4096);
+    int chid = CHECK_SYS(ChannelCreate(0));
+    memset(reply, 7, 2 * FIRST_MIB);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t holes[] = {0, page, FIRST_MIB / 2, FIRST_MIB - page};
+    for (unsigned i = 0; i < 4; i++) {
+        shared->hole = holes[i];
+        struct qnx_client *client = qnx_start(threads, chid, send_with_vanishing_room, shared);
+        rcvid_t rcvid = qnx_receive(chid, &byte, 1);
+        CHECK_ERRNO(MsgReply(rcvid, 1, reply, 2 * FIRST_MIB), EFAULT);
+        CHECK_ERRNO(MsgReply(rcvid, 1, NULL, 0), ESRCH);
+        qnx_join(client);
+        CHECK_EQ(shared->result, -EFAULT);
+    }
+    /* Beyond that only the client finds it. */
+    shared->hole = FIRST_MIB + FIRST_MIB / 2;
+    struct qnx_client *client = qnx_start(threads, chid, send_with_vanishing_room, shared);
+    CHECK_EQ(MsgReply(qnx_receive(chid, &byte, 1), 1, reply, 2 * FIRST_MIB), 0);
+    qnx_join(client);
+    CHECK_EQ(shared->result, -EFAULT);
+    /* And where the reply does not reach it nobody does. */
+    client = qnx_start(threads, chid, send_with_vanishing_room, shared);
+    CHECK_EQ(MsgReply(qnx_receive(chid, &byte, 1), 5, reply, FIRST_MIB), 0);
+    qnx_join(client);
+    CHECK_EQ(shared->result, 5);
+}
+
+static void *take_room_away(void *argument)
+{
+    struct vanishing *shared = argument;
+    qnx_await(&shared->step, 1);
+    CHECK_SYS(munmap(shared->room, (size_t)sysconf(_SC_PAGESIZE)));
+    qnx_count(&shared->step);
+    return NULL;
+}
+
+static void send_and_lose_room(int coid, void *argument)
+{
+    pthread_t thread;
+    struct vanishing *shared = argument;
+    char out[100];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    shared->room = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(shared->room != MAP_FAILED);
+    CHECK_EQ(pthread_create(&thread, NULL, take_room_away, shared), 0);
+    shared->result = MsgSend_r(coid, "a", 1, shared->room, 100);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(MsgSend_r(coid, "b", 1, out, 100), 3); /* all is well again */
+}
+
+QNX_CASE(room_that_goes_away_later_is_the_clients_fault_alone)
+{
+    char byte, reply[100] = "";
+    struct vanishing *shared = qnx_share(4096);
+    int chid = CHECK_SYS(ChannelCreate(0));
+    struct qnx_client *client = qnx_start(threads, chid, send_and_lose_room, shared);
+    rcvid_t rcvid = qnx_receive(chid, &byte, 1);
+    qnx_count(&shared->step);
+    qnx_await(&shared->step, 2);
+    CHECK_EQ(MsgReply(rcvid, 1, reply, sizeof reply), 0);
+    CHECK_EQ(MsgReply(qnx_receive(chid, &byte, 1), 3, reply, sizeof reply), 0);
+    qnx_join(client);
+    CHECK_EQ(shared->result, -EFAULT);
+}
+
+QNX_CASE(a_reply_whose_lengths_overflow_ends_the_message)
+{
+    char byte;
+    iov_t parts[2];
+    long *results = qnx_share(4096);
+    int chid = CHECK_SYS(ChannelCreate(0));
+    struct qnx_client *client = qnx_start(threads, chid, send_and_tell, results);
+    rcvid_t rcvid = qnx_receive(chid, &byte, 1);
+    SETIOV(&parts[0], &byte, SIZE_MAX / 2 + 1);
+    SETIOV(&parts[1], &byte, SIZE_MAX / 2 + 1);
+    CHECK_ERRNO(MsgReplyv(rcvid, 5, parts, 2), EOVERFLOW);
+    CHECK_ERRNO(MsgReply(rcvid, 5, NULL, 0), ESRCH);
+    qnx_join(client);
+    CHECK_EQ(results[0], -EOVERFLOW);
 }

@@ -115,6 +115,56 @@ CASE(cancel_on_an_unblock_channel_asks_the_server)
     check_cancelled(thread, &work);
 }
 
+static void *send_with_cancelling_disabled(void *argument)
+{
+    struct work *work = argument;
+    int before;
+    CHECK_EQ(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before), 0);
+    work->result = MsgSend_r(work->coid, "x", 1, NULL, 0);
+    return &work->result;
+}
+
+CASE(a_thread_that_disables_cancelling_gets_eintr)
+{
+    void *result;
+    pthread_t thread;
+    struct work work = {.chid = CHECK_SYS(ChannelCreate(0))};
+    work.coid = CHECK_SYS(ConnectAttach(0, 0, work.chid, _NTO_SIDE_CHANNEL, 0));
+    CHECK_EQ(pthread_create(&thread, NULL, send_with_cancelling_disabled, &work), 0);
+    qnx_await_senders(getpid(), getpid(), work.chid, 1);
+    CHECK_EQ(pthread_cancel(thread), 0);
+    CHECK_EQ(pthread_join(thread, &result), 0);
+    CHECK_PTR_EQ(result, &work.result); /* it ended by itself */
+    CHECK_EQ(work.result, -EINTR);
+}
+
+static void *send_twice_cancellably(void *argument)
+{
+    struct work *work = argument;
+    pthread_cleanup_push(clean, &work->cleaned);
+    work->result = MsgSend_r(work->coid, "x", 1, NULL, 0);
+    MsgSend_r(work->coid, "y", 1, NULL, 0);
+    work->result = -1;
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+/* A canceller that does not include our headers calls the C library's function. */
+CASE(a_plain_cancel_acts_at_the_next_call)
+{
+    char byte;
+    pthread_t thread;
+    struct work work = {.chid = CHECK_SYS(ChannelCreate(0))};
+    work.coid = CHECK_SYS(ConnectAttach(0, 0, work.chid, _NTO_SIDE_CHANNEL, 0));
+    CHECK_EQ(pthread_create(&thread, NULL, send_twice_cancellably, &work), 0);
+    rcvid_t rcvid = qnx_receive(work.chid, &byte, 1);
+    CHECK_EQ((pthread_cancel)(thread), 0);
+    CHECK_EQ(MsgReply(rcvid, 12, NULL, 0), 0);
+    check_cancelled(thread, &work);
+    CHECK_EQ(work.result, 12);
+    qnx_check_empty(work.chid); /* the second was not sent */
+}
+
 static void *count_start(void *argument)
 {
     qnx_count(argument);
