@@ -512,7 +512,7 @@ public final class Neutrino {
      * @param info gets what is known of the message; may be null
      * @return its rcvid; 0 for a pulse, see {@link #pulse}
      * @throws org.tetrapylon.TetrapylonException ESRCH no such channel, or destroyed meanwhile; EFAULT there is no room for the pulse that
-     *     is next; EINTR the thread was interrupted; ETIMEDOUT as timerTimeout had armed it; EOVERFLOW the lengths of parts do not add up
+     *     is next, or the lengths of the parts do not add up; EINTR the thread was interrupted; ETIMEDOUT as timerTimeout had armed it
      */
     public static long msgReceive(int chid, MemorySegment msg, long bytes, MsgInfo info) {
         return check("MsgReceive", msgReceive_r(chid, msg, bytes, info));
@@ -549,7 +549,7 @@ public final class Neutrino {
      * @param bytes bytes of room, at least those of a struct _pulse
      * @return 0
      * @throws org.tetrapylon.TetrapylonException ESRCH no such channel, or destroyed meanwhile; EFAULT there is no room for the pulse that
-     *     is next; EINTR the thread was interrupted; ETIMEDOUT as timerTimeout had armed it; EOVERFLOW the lengths of parts do not add up
+     *     is next, or the lengths of the parts do not add up; EINTR the thread was interrupted; ETIMEDOUT as timerTimeout had armed it
      */
     public static int msgReceivePulse(int chid, MemorySegment pulse, long bytes) {
         return check("MsgReceivePulse", msgReceivePulse_r(chid, pulse, bytes));
