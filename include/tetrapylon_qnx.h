@@ -33,6 +33,10 @@ extern pid_t __REDIRECT_NTH(gettid, (void), tpy_gettid);
 extern int __REDIRECT(getprio, (pid_t tid), tpy_getprio);
 extern int __REDIRECT(setprio, (pid_t tid, int priority), tpy_setprio);
 extern unsigned __REDIRECT(delay, (unsigned milliseconds), tpy_delay);
+#ifndef __USE_GNU /* else pthread.h declares them, as QNX's does; Linux keeps 15 bytes of a name */
+extern int pthread_setname_np(pthread_t thread, const char *name) __THROW;
+extern int pthread_getname_np(pthread_t thread, char *name, size_t room) __THROW;
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -55,7 +55,7 @@ extern "C" {
 typedef struct iovec iov_t;
 
 #define SETIOV(iov, address, length) ((iov)->iov_base = (void *)(address), (iov)->iov_len = (length))
-#define SETIOV_CONST(iov, address, length) SETIOV(iov, address, length)
+#define SETIOV_CONST(iov, address, length) SETIOV(iov, (uintptr_t)(address), length)
 #define GETIOVBASE(iov) ((iov)->iov_base)
 #define GETIOVLEN(iov) ((iov)->iov_len)
 

@@ -33,7 +33,11 @@ typedef union sigval __sigval_t;
 #include <signal.h>
 
 /* Kinds of events, the low byte of sigev_notify. */
-#define SIGEV_SIGNAL_CODE 0x10   /* a signal with code and value */
+/*
+ * A signal with code and value. Linux takes negative codes only, as si_code; for others, and SI_TKILL, si_code is
+ * SI_QUEUE; from a timer it is SI_TIMER.
+ */
+#define SIGEV_SIGNAL_CODE 0x10
 #define SIGEV_SIGNAL_THREAD 0x11 /* the same, to the thread that sent the message */
 #define SIGEV_PULSE 0x12         /* a pulse on the connection sigev_coid */
 #define SIGEV_UNBLOCK 0x13       /* end the blocked call (TimerTimeout only) */

@@ -50,9 +50,16 @@ int tpy_qnx_event_read(const struct sigevent *program, struct tpy_qnx_event *eve
     return result;
 }
 
+/* Linux lets nobody give a signal to another thread with a code of the kernel's: one that is not negative, or SI_TKILL. */
+static int code_of(const struct tpy_qnx_event *event)
+{
+    bool given = (event->notify & SIGEV_TYPE_MASK) != SIGEV_SIGNAL && event->code < 0 && event->code != SI_TKILL;
+    return given ? event->code : SI_QUEUE;
+}
+
 static int raise_signal(const struct tpy_qnx_event *event)
 {
-    siginfo_t info = {.si_signo = event->target, .si_code = SI_QUEUE};
+    siginfo_t info = {.si_signo = event->target, .si_code = code_of(event)};
     info.si_pid = getpid();
     info.si_uid = getuid();
     info.si_value.sival_ptr = (void *)(uintptr_t)event->value;

@@ -130,11 +130,13 @@ CASE(a_registered_event_is_for_its_server_only)
 }
 
 static _Atomic unsigned signals, signal_value;
+static _Atomic int signal_code;
 static pthread_t signal_thread;
 static void on_signal(int signo, siginfo_t *info, void *context)
 {
     (void)signo, (void)context;
     signal_value = (unsigned)info->si_value.sival_int;
+    signal_code = info->si_code;
     signal_thread = pthread_self();
     qnx_count(&signals);
 }
@@ -150,11 +152,22 @@ static void wait_for_signal(int coid, void *argument)
     CHECK_EQ(MsgSend(coid, &ask, sizeof ask, NULL, 0), 0);
     qnx_await(&signals, 1);
     CHECK_EQ(atomic_load(&signal_value), 1234);
-    SIGEV_SIGNAL_THREAD_INIT(&ask.event, SIGUSR2, 77, 5);
+    CHECK_EQ(atomic_load(&signal_code), SI_QUEUE); /* no process may give a code that is not negative */
+    SIGEV_SIGNAL_THREAD_INIT(&ask.event, SIGUSR2, 77, -100);
     CHECK_EQ(MsgSend(coid, &ask, sizeof ask, NULL, 0), 0);
     qnx_await(&signals, 2);
     CHECK_EQ(atomic_load(&signal_value), 77);
+    CHECK_EQ(atomic_load(&signal_code), -100);
     CHECK(pthread_equal(signal_thread, pthread_self()));
+    SIGEV_SIGNAL_VALUE_INIT(&ask.event, SIGUSR2, 78);
+    CHECK_EQ(MsgSend(coid, &ask, sizeof ask, NULL, 0), 0);
+    qnx_await(&signals, 3);
+    CHECK_EQ(atomic_load(&signal_value), 78);
+    CHECK_EQ(atomic_load(&signal_code), SI_QUEUE);
+    SIGEV_SIGNAL_CODE_INIT(&ask.event, SIGUSR2, 79, -99);
+    CHECK_EQ(MsgSend(coid, &ask, sizeof ask, NULL, 0), 0);
+    qnx_await(&signals, 4);
+    CHECK_EQ(atomic_load(&signal_code), -99);
 }
 
 QNX_CASE(events_that_are_signals)
@@ -162,7 +175,7 @@ QNX_CASE(events_that_are_signals)
     struct ask ask;
     int chid = CHECK_SYS(ChannelCreate(0));
     struct qnx_client *client = qnx_start(threads, chid, wait_for_signal, NULL);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         rcvid_t rcvid = qnx_receive(chid, &ask, sizeof ask);
         CHECK_EQ(MsgReply(rcvid, 0, NULL, 0), 0);
         CHECK_EQ(MsgDeliverEvent(rcvid, &ask.event), 0);
