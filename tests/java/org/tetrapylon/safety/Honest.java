@@ -1,28 +1,25 @@
 package org.tetrapylon.safety;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
-import org.tetrapylon.qnx.Connection;
-import org.tetrapylon.qnx.Reply;
 
 /** An honest client in a thread of this JVM: what it sends must come back, each time. */
 final class Honest implements AutoCloseable {
 
-    final AtomicLong calls = new AtomicLong();
+    private final AtomicLong calls = new AtomicLong();
     private final Thread thread;
     private volatile boolean over;
     private volatile Throwable thrown;
 
-    Honest(String name) {
+    Honest(Gate gate, String name) {
         thread = Thread.ofPlatform().daemon().name("safety-honest").start(() -> {
-            try (Connection connection = Connection.open(name)) {
+            try (Gate.Caller caller = gate.open(name)) {
                 for (int i = 0; !over; i++) {
-                    call(connection, i);
+                    call(caller, i);
                     calls.incrementAndGet();
                 }
             } catch (Throwable e) {
@@ -31,15 +28,19 @@ final class Honest implements AutoCloseable {
         });
     }
 
-    static void call(Connection connection, int seed) {
+    /** A message of some size, which is echoed. */
+    static byte[] message(int seed) {
         byte[] message = new byte[seed % 32 == 0 ? 50_000 : 1 + seed * 7 % 500];
         for (int i = 1; i < message.length; i++) {
             message[i] = (byte) (i + seed);
         }
         message[0] = 'e';
-        Reply reply = connection.send(message, message.length + 1);
-        assertEquals(message.length, reply.status());
-        assertArrayEquals(message, reply.payload());
+        return message;
+    }
+
+    static void call(Gate.Caller caller, int seed) throws Gate.Gone {
+        byte[] message = message(seed);
+        assertArrayEquals(message, caller.call(message));
     }
 
     /** Whether it goes on well. {@return how many calls it has made} */

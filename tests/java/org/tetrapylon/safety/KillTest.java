@@ -1,17 +1,14 @@
 package org.tetrapylon.safety;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
-import org.junit.jupiter.api.Test;
-import org.tetrapylon.Errno;
-import org.tetrapylon.TetrapylonException;
-import org.tetrapylon.qnx.Connection;
-import org.tetrapylon.qnx.QnxPeer;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.tetrapylon.support.Census;
 import org.tetrapylon.support.Observe;
 import org.tetrapylon.support.PeerProcess;
@@ -20,71 +17,71 @@ import org.tetrapylon.support.Soak;
 /** kill -9 at random moments, with C on one side and Java on the other: the survivor goes on and keeps nothing of the dead. */
 class KillTest {
 
-    private static final int C_DEATHS = Soak.rounds(300, 3000);
-    private static final int JAVA_DEATHS = Soak.rounds(8, 60);
+    private static int deathsInC(Gate gate) {
+        return gate == Gate.QNX ? Soak.rounds(300, 3000) : Soak.rounds(100, 3000);
+    }
 
-    @Test
-    void aJavaServerOutlivesItsCClients() throws Exception {
+    private static int deathsInJava(Gate gate) {
+        return gate == Gate.QNX ? Soak.rounds(8, 60) : Soak.rounds(4, 60);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aJavaServerOutlivesItsCClients(Gate gate) throws Exception {
+        int deaths = deathsInC(gate);
         String name = PeerProcess.freshName();
-        try (EchoServer _ = new EchoServer(name); Honest honest = new Honest(name); PeerProcess peer = PeerProcess.c("safety_peer", "clients", name, C_DEATHS)) {
+        try (EchoServer _ = gate.serve(name); Honest honest = new Honest(gate, name); PeerProcess peer = gate.harm("clients", name, deaths)) {
             peer.expect("warm");
             Census before = Census.take();
             long calls = honest.check();
-            peer.expect("done " + C_DEATHS);
+            peer.expect("done " + deaths);
             peer.endWell();
             before.awaitAgain();
             assertTrue(honest.check() > calls);
         }
     }
 
-    @Test
-    void aJavaClientOutlivesItsCServers() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void aJavaClientOutlivesItsCServers(Gate gate) throws Exception {
+        int deaths = deathsInC(gate);
         String name = PeerProcess.freshName();
         Census before = null;
         int lives = 0;
-        try (PeerProcess peer = PeerProcess.c("safety_peer", "servers", name, C_DEATHS)) {
+        try (PeerProcess peer = gate.harm("servers", name, deaths)) {
             while (!peer.hasSaid("done")) {
-                try (Connection connection = Connection.open(name)) {
+                try (Gate.Caller caller = gate.open(name)) {
                     lives++;
                     if (lives == 20) {
                         before = Census.take();
                     }
-                    int last = 0;
-                    for (int i = 1; last == 0; i++) {
-                        last = errnoOf(connection, i);
-                    }
-                    assertTrue(last == Errno.ESRCH || last == Errno.EBADF, Errno.name(last));
-                    // From then on it is no connection any more, even when the name has another owner.
-                    assertEquals(Errno.EBADF, errnoOf(connection, 1));
-                } catch (TetrapylonException e) {
-                    assertTrue(e.errno() == Errno.ENOENT || e.errno() == Errno.ESRCH || e.errno() == Errno.ENXIO, e.toString());
+                    assertThrows(Gate.Gone.class, () -> {
+                        for (int i = 1;; i++) {
+                            Honest.call(caller, i);
+                        }
+                    });
+                    assertThrows(Gate.Gone.class, () -> caller.call(new byte[4]));
+                } catch (Gate.Gone e) {
+                    Thread.yield(); // the next one is not there yet
                 }
             }
             peer.endWell();
         }
-        assertTrue(lives > C_DEATHS / 2, () -> "few of the servers were met");
+        assertTrue(lives > deaths / 2, () -> "few of the servers were met");
         before.awaitAgain();
-    }
-
-    private static int errnoOf(Connection connection, int seed) {
-        try {
-            Honest.call(connection, seed);
-            return 0;
-        } catch (TetrapylonException e) {
-            return e.errno();
-        }
     }
 
     private static void linger() {
         LockSupport.parkNanos(ThreadLocalRandom.current().nextInt(3_000_000));
     }
 
-    @Test
-    void aCClientOutlivesItsJavaServers() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void aCClientOutlivesItsJavaServers(Gate gate) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess client = PeerProcess.c("safety_peer", "reconnect", name)) {
-            for (int i = 0; i < JAVA_DEATHS; i++) {
-                try (PeerProcess server = PeerProcess.java(QnxPeer.class, "serve", name)) {
+        try (PeerProcess client = gate.harm("reconnect", name)) {
+            for (int i = 0; i < deathsInJava(gate); i++) {
+                try (PeerProcess server = gate.java("serve", name)) {
                     server.expect("ready");
                     if (i % 4 != 3) {
                         client.expect("connected");
@@ -99,15 +96,16 @@ class KillTest {
         }
     }
 
-    @Test
-    void aCServerOutlivesItsJavaClients() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void aCServerOutlivesItsJavaClients(Gate gate) throws Exception {
         String name = PeerProcess.freshName();
-        try (PeerProcess server = PeerProcess.c("safety_peer", "serve", name)) {
+        try (PeerProcess server = gate.harm("serve", name)) {
             server.expect("ready");
-            try (Connection honest = Connection.open(name)) {
+            try (Gate.Caller honest = gate.open(name)) {
                 Census before = null;
-                for (int i = 0; i < JAVA_DEATHS; i++) {
-                    try (PeerProcess client = PeerProcess.java(QnxPeer.class, "hammer", name)) {
+                for (int i = 0; i < deathsInJava(gate); i++) {
+                    try (PeerProcess client = gate.java("hammer", name)) {
                         client.expect("hammering");
                         Honest.call(honest, i);
                         linger();
@@ -118,19 +116,19 @@ class KillTest {
                     }
                 }
                 Census limit = before;
-                Observe.until(() -> {
-                    Census now = censusOf(honest);
-                    return now.descriptors() <= limit.descriptors() && now.mappings() <= limit.mappings();
-                });
+                Observe.until(() -> censusOf(honest).isWithin(limit));
                 Honest.call(honest, 32);
             }
         }
     }
 
     /** What the C server says it holds. */
-    private static Census censusOf(Connection connection) {
-        MemorySegment told = MemorySegment.ofArray(new int[2]);
-        connection.send(MemorySegment.ofArray(new byte[] {'c'}), told);
-        return new Census(told.get(ValueLayout.JAVA_INT, 0), told.get(ValueLayout.JAVA_INT, 4));
+    private static Census censusOf(Gate.Caller caller) {
+        try {
+            ByteBuffer told = ByteBuffer.wrap(caller.call(new byte[] {'c', 0, 0, 0, 0, 0, 0, 0})).order(ByteOrder.nativeOrder());
+            return new Census(told.getInt(), told.getInt());
+        } catch (Gate.Gone e) {
+            throw new AssertionError(e);
+        }
     }
 }

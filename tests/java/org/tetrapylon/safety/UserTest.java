@@ -31,7 +31,7 @@ class UserTest {
 
     private static final int NOBODY = 65_534;
     private static final boolean ROOT = isRoot();
-    private static final Path PROGRAM = PeerProcess.program("safety_peer");
+    private static final Path PROGRAM = PeerProcess.program("qnx_safety_peer");
 
     private static boolean isRoot() {
         try {
@@ -51,7 +51,7 @@ class UserTest {
         Path library = Path.of(System.getProperty("tetrapylon.library"));
         copy(library, copies.resolve("libtetrapylon.so"), "");
         copy(library, copies.resolve("libtetrapylon.so.0"), "");
-        copy(PROGRAM, copies.resolve("safety_peer"), "");
+        copy(PROGRAM, copies.resolve("qnx_safety_peer"), "");
         return copies;
     }
 
@@ -84,9 +84,9 @@ class UserTest {
     private static PeerProcess ask(String language, Path copies, String name, int chid) throws IOException {
         Object[] arguments = {name, ProcessHandle.current().pid(), chid};
         if (!ROOT) {
-            return PeerProcess.c("safety_peer", "ask", name, arguments[1], chid);
+            return PeerProcess.c("qnx_safety_peer", "ask", name, arguments[1], chid);
         }
-        return language.equals("c") ? nobody(copies.resolve("safety_peer"), "ask", name, arguments[1], chid) : javaAsNobody(copies, arguments);
+        return language.equals("c") ? nobody(copies.resolve("qnx_safety_peer"), "ask", name, arguments[1], chid) : javaAsNobody(copies, arguments);
     }
 
     /** Starts safety_peer as the user nobody; program: a copy that this user can read, with the library beside it. */
@@ -96,7 +96,7 @@ class UserTest {
 
     /** Starts the Java program as the user nobody, from copies that this user can read. */
     private static PeerProcess javaAsNobody(Path copies, Object... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(copies.resolve("safety_peer").toString(), "nobody"));
+        List<String> command = new ArrayList<>(List.of(copies.resolve("qnx_safety_peer").toString(), "nobody"));
         command.addAll(PeerProcess.javaCommand(copies.resolve("classes"), copies.resolve("test-classes"), copies.resolve("libtetrapylon.so"),
                 AskingUser.class.getName()));
         return PeerProcess.withLibraryIn(copies, command, arguments);
