@@ -62,10 +62,11 @@ static bool has(const struct side *side)
     return false;
 }
 
-static bool takes_part(const struct entry *entry, const struct group *group)
+static bool takes_part(const struct entry *entry, const struct group *group, int launch)
 {
     int kinds = entry->kinds | (mode->full ? entry->full_kinds : 0);
-    return (kinds & (int)group->kind) && has(&entry->server) && has(&entry->client) &&
+    bool java = entry->server.language == LANGUAGE_JAVA || entry->client.language == LANGUAGE_JAVA;
+    return (kinds & (int)group->kind) && (!java || schedule_takes_java(mode, group, launch)) && has(&entry->server) && has(&entry->client) &&
            in_list(wanted_contenders, entry->id);
 }
 
@@ -239,11 +240,11 @@ static void run_idle(int group, struct session *sessions, int count)
     report_idle(group);
 }
 
-static int start_sessions(int g, int first_size, struct session *sessions)
+static int start_sessions(int g, int launch, int first_size, struct session *sessions)
 {
     int count = 0;
     for (int i = 0; i < plan_entry_count && count < PLAN_ENTRIES_MOST; i++)
-        if (takes_part(&plan_entries[i], &plan_groups[g]))
+        if (takes_part(&plan_entries[i], &plan_groups[g], launch))
             session_launch(&sessions[count++], &plan_entries[i], &plan_groups[g]);
     for (int i = 0; i < count; i++)
         if (sessions[i].alive)
@@ -263,7 +264,7 @@ static bool run_launch(int g, int sizes, int launch, int launches)
     static struct session sessions[PLAN_ENTRIES_MOST];
     const struct group *group = &plan_groups[g];
     bool first = true;
-    int count = start_sessions(g, __builtin_ctz((unsigned)sizes), sessions);
+    int count = start_sessions(g, launch, __builtin_ctz((unsigned)sizes), sessions);
     if (!count)
         return false;
     if (!launch) {
@@ -283,7 +284,7 @@ static bool run_launch(int g, int sizes, int launch, int launches)
         if (launch == launches - 1)
             report_case(g, size);
     }
-    if (group->idle && launch == launches - 1)
+    if (group->idle && !launch)
         run_idle(g, sessions, count);
     for (int i = 0; i < count; i++)
         session_end(&sessions[i]);
@@ -305,9 +306,11 @@ static void run_group(int g)
         printf("\n%s: left out, this process may use one CPU only\n", group->label);
         return;
     }
-    for (int launch = 0; launch < launches; launch++)
-        if (!run_launch(g, mode->full ? group->full_sizes : group->sizes, launch, launches))
-            return;
+    int sizes = mode->full ? group->full_sizes : group->sizes, launch = 0;
+    while (launch < launches && run_launch(g, sizes, launch, launches))
+        launch++;
+    for (int size = 0; launch && launch < launches && size < PLAN_SIZES; size++) /* the later launches had no takers */
+        report_case(g, size);
 }
 
 static const char *entry_id(int i) { return i < plan_entry_count ? plan_entries[i].id : NULL; }

@@ -140,7 +140,7 @@ double results_slot_ratio(const struct result *a, const struct result *b, double
     double values[RESULTS_SLOTS];
     int count = 0, out = -1;
     /* Each ratio lies below the true median as likely as above it: of `count` fair coins, `out` or fewer show heads 1 time in 40. */
-    long double likely = 1, below = 0; /* 2^-2048 is no double */
+    long double likely = 1, below = 0; /* 2^-4096 is no double */
 
     *low = *high = RESULTS_NONE;
     for (int i = 0; a && b && i < a->slots && i < b->slots; i++) {

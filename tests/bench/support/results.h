@@ -11,7 +11,7 @@
 #include "session.h"
 
 #define RESULTS_ROUNDS 32
-#define RESULTS_SLOTS 2048
+#define RESULTS_SLOTS 4096
 /* What was not measured. It is never 0: a 0 would make any "at most" come true. */
 #define RESULTS_NONE (-1.0)
 

@@ -10,7 +10,8 @@
 const struct schedule schedule_quick = {
     .rounds = 3, .slice = 30 * MILLISECOND, .paced_slice = 150 * MILLISECOND,
     .many_rounds = 1, .many_slice = 1000 * MILLISECOND,
-    .launches = 1, .turns = 300, .turn = MILLISECOND, .gate_launches = 1, .gate_rounds = 3, .gate_turns = 300,
+    .launches = 1, .turns = 300, .turn = MILLISECOND, .gate_launches = 3, .gate_java_launches = 1,
+    .gate_rounds = 3, .gate_turns = 200,
     .warm_first_c = 10 * MILLISECOND, .warm_first_java = 500 * MILLISECOND, .warm_c = 5 * MILLISECOND,
     .warm_java = 80 * MILLISECOND, .idle = 200 * MILLISECOND, .limit = 360,
 };
@@ -18,7 +19,8 @@ const struct schedule schedule_full = {
     .full = true,
     .rounds = 10, .slice = 100 * MILLISECOND, .paced_slice = 300 * MILLISECOND,
     .many_rounds = 3, .many_slice = 1600 * MILLISECOND,
-    .launches = 3, .turns = 400, .turn = MILLISECOND, .gate_launches = 3, .gate_rounds = 2, .gate_turns = 400,
+    .launches = 3, .turns = 400, .turn = MILLISECOND, .gate_launches = 8, .gate_java_launches = 3,
+    .gate_rounds = 2, .gate_turns = 300,
     .warm_first_c = 50 * MILLISECOND, .warm_first_java = 1500 * MILLISECOND, .warm_c = 10 * MILLISECOND,
     .warm_java = 200 * MILLISECOND, .idle = 500 * MILLISECOND, .limit = 1500,
 };
@@ -33,6 +35,11 @@ int schedule_launches(const struct schedule *schedule, const struct group *group
     if (group->kind == KIND_GATES)
         return schedule->gate_launches;
     return group->kind == KIND_DATAGRAMS ? schedule->launches : 1;
+}
+
+bool schedule_takes_java(const struct schedule *schedule, const struct group *group, int launch)
+{
+    return group->kind != KIND_GATES || launch < schedule->gate_java_launches;
 }
 
 /*
