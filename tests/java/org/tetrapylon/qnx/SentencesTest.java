@@ -77,6 +77,14 @@ class SentencesTest {
         });
     }
 
+    /** Wants to be let go some time after its call began, but not before its message has been received. */
+    private static Background impatient(Connection connection, long status, long milliseconds) {
+        return Background.platform(() -> {
+            Neutrino.timerTimeout(Neutrino.CLOCK_MONOTONIC, Neutrino._NTO_TIMEOUT_REPLY, null, milliseconds * 1_000_000);
+            assertEquals(status, Neutrino.msgSend(connection.coid(), MemorySegment.NULL, 0, MemorySegment.NULL, 0));
+        });
+    }
+
     /** Of two that ask, the later one's pulse goes before the other's; so when it has come first, the other's waits in the queue. */
     @Test
     void aReplyTakesBackTheQueuedUnblockPulse() throws Exception {
@@ -84,10 +92,10 @@ class SentencesTest {
         try (Channel channel = Channel.create(Neutrino._NTO_CHF_UNBLOCK); Connection connection = channel.connect()) {
             for (int round = 0; seen < 3; round++) {
                 assertTrue(round < 200, "never were both in the queue");
-                Background one = Background.platform(() -> assertEquals(1, connection.send(new byte[1], 1, Duration.ofMillis(40)).status()));
+                Background one = impatient(connection, 1, 40);
                 Message first = new Message(64);
                 channel.receive(first);
-                Background other = Background.platform(() -> assertEquals(2, connection.send(new byte[1], 1, Duration.ofMillis(50)).status()));
+                Background other = impatient(connection, 2, 50);
                 Message second = new Message(64);
                 if (channel.receive(second) == second) {
                     awaitAsked(first);
@@ -251,11 +259,11 @@ class SentencesTest {
     @Test
     void aTimeoutRunsFromTheArmingAndCanBeTakenBack() throws Exception {
         long since = System.nanoTime();
-        Neutrino.timerTimeout(Neutrino.CLOCK_MONOTONIC, Neutrino._NTO_TIMEOUT_RECEIVE, null, 400_000_000);
-        Thread.sleep(300);
+        Neutrino.timerTimeout(Neutrino.CLOCK_MONOTONIC, Neutrino._NTO_TIMEOUT_RECEIVE, null, 1_000_000_000);
+        Thread.sleep(900);
         assertEquals(-Errno.ETIMEDOUT, Neutrino.msgReceive_r(chid, buffer, 64, null));
         long took = (System.nanoTime() - since) / 1_000_000;
-        assertTrue(took >= 399 && took < 690, "after " + took + " ms; from the call it would be 700");
+        assertTrue(took >= 999 && took < 1850, "after " + took + " ms; from the call it would be 1900");
         SigEvent none = SigEvent.none(arena);
         for (int i = 0; i < 2; i++) {
             int states = Neutrino._NTO_TIMEOUT_SEND | Neutrino._NTO_TIMEOUT_REPLY;
