@@ -130,7 +130,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
     if (TPY_LIKELY(!lane->streaming && !server_slept && lane->server_cpu != tpy_cpu())) {
         tpy_spin_let_be(&lane->spin);
         bool found = tpy_lane_is_done(lane, atomic_load_explicit(&shared->answer.answer, memory_order_acquire));
-        tpy_spin_looked(&lane->spin, found);
+        tpy_spin_looked(&lane->spin, found, TPY_LET_BE_MOST);
         if (TPY_LIKELY(found)) {
             tpy_spin_hot(&lane->spin);
             return 0;

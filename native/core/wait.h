@@ -78,18 +78,19 @@ void tpy_narrow_undo(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t w
  * Who looks at a line that its peer is about to write takes it away, and the peer must fetch it back first. So a client lets the server be for about
  * as long as its answers take, as learned from how often its first look came too early, and the server has the line in its hands by then
  * (tpy_own). Of 170 ns a round trip takes 115 then. The most is bounded, so that no answer is found much too late. Who holds an exchange waits so for
- * its client's next offer.
+ * its client's next offer, but no longer than that takes in any case: two who each wait a little longer than the other would both end up at the most.
  */
 #define TPY_LET_BE_MOST 600 /* some 200 ns: what takes longer does not gain by it */
+#define TPY_LET_BE_HELD 180 /* some 60 ns: an answer's way to the client, and that one's way out of its call and into the next */
 #define TPY_LET_BE_UP 8     /* for each look too early, against 1 for each that was not: most find the answer there */
 static inline void tpy_spin_let_be(const struct tpy_spin *spin)
 {
     for (unsigned i = spin->let_be; i > 0; i--) __asm__ volatile("");
 }
-static inline void tpy_spin_looked(struct tpy_spin *spin, bool found)
+static inline void tpy_spin_looked(struct tpy_spin *spin, bool found, uint16_t most)
 {
     if (TPY_LIKELY(found)) spin->let_be -= spin->let_be > 0;
-    else if (spin->let_be < TPY_LET_BE_MOST) spin->let_be += TPY_LET_BE_UP;
+    else if (spin->let_be < most) spin->let_be += TPY_LET_BE_UP;
 }
 
 /* Long waits are the rule for this one just now. */
