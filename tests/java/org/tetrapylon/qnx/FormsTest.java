@@ -12,14 +12,16 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.tetrapylon.Errno;
 import org.tetrapylon.InterruptedCallException;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.ThreadState;
+import org.tetrapylon.support.Background;
+import org.tetrapylon.support.Observe;
 
 /** The errno matrix: each form of each call, with its twin, gives each error that it can give: the plain one throws it, the twin returns it. */
 @Timeout(60)
@@ -154,7 +156,7 @@ class FormsTest {
                     case 'f' -> assertEquals(-Errno.EFAULT, Neutrino.msgReply_r(rcvid, 1, in, SIZE), "told to the server too");
                     case 's' -> assertEquals(-Errno.ESRVRFAULT, Neutrino.msgReply_r(rcvid, 1, bad, SIZE));
                     case 'e' -> Neutrino.msgError(rcvid, Errno.EIO);
-                    case 't' -> Blocked.until("the client gives up", () -> Neutrino.msgInfo_r(rcvid, new MsgInfo(arena)) == -Errno.ESRCH);
+                    case 't' -> Observe.until("the client gives up", () -> Neutrino.msgInfo_r(rcvid, new MsgInfo(arena)) == -Errno.ESRCH);
                     default -> Neutrino.msgReply(rcvid, 7, in, SIZE);
                 }
                 if (what != 'o' && what != 0) {

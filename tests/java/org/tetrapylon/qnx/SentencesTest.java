@@ -25,9 +25,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tetrapylon.DeadlineException;
 import org.tetrapylon.Errno;
-import org.tetrapylon.PeerProcess;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.ThreadState;
+import org.tetrapylon.support.Background;
+import org.tetrapylon.support.Observe;
+import org.tetrapylon.support.PeerProcess;
 
 /** What the documents of the QNX gate promise, sentence by sentence, where no other test here is about it (docs/qnx-tests.md). */
 @Timeout(60)
@@ -71,7 +73,7 @@ class SentencesTest {
 
     private void awaitAsked(Message message) {
         MsgInfo info = new MsgInfo(arena);
-        Blocked.until("the client asks to be let go", () -> {
+        Observe.until("the client asks to be let go", () -> {
             Neutrino.msgInfo(message.rcvid(), info);
             return info.isUnblockRequested();
         });
@@ -198,7 +200,7 @@ class SentencesTest {
             int scoid = message.info().scoid();
             message.reply(0);
             assertEquals(0, peer.end());
-            Blocked.until("the client is gone", () -> Neutrino.connectClientInfo_r(scoid, new ClientInfo[1], 0) == -Errno.EINVAL);
+            Observe.until("the client is gone", () -> Neutrino.connectClientInfo_r(scoid, new ClientInfo[1], 0) == -Errno.EINVAL);
             List<Integer> codes = new ArrayList<>();
             for (int i = 0; i < 4; i++) {
                 codes.add(((Pulse) channel.receive()).code());
@@ -441,7 +443,7 @@ class SentencesTest {
         assertEquals(0, Neutrino.msgVerifyEvent_r(rcvid, event));
         assertEquals(0, Neutrino.msgDeliverEvent_r(rcvid, event));
         Neutrino.connectDetach(last);
-        Blocked.until("detached, and alive", () -> Neutrino.msgVerifyEvent_r(rcvid, event) == -Errno.EBADF);
+        Observe.until("detached, and alive", () -> Neutrino.msgVerifyEvent_r(rcvid, event) == -Errno.EBADF);
         assertEquals(-Errno.EBADF, Neutrino.msgDeliverEvent_r(rcvid, event));
 
         String name = PeerProcess.freshName();
