@@ -176,7 +176,7 @@ static void gates(struct judging *j)
         double bound;
         bool control;
     } rows[] = {{"l4", "L4", 1.1, false},
-                {"l4-send", "L4 send, receive", 1.0, false},
+                {"l4-send", "L4 send, receive (two exchanges)", 2.0, false},
                 {"l4-one-way", "L4 one way", 1.0, false},
                 {"fluke", "Fluke, connections", 1.3, false},
                 {"fluke-turns", "Fluke, reversals", 1.1, false},
