@@ -247,7 +247,7 @@ static void on_extras(struct tpy_link *link, const struct tpy_say *say, int *fds
     struct tpy_lane *lane = NULL;
     for (struct tpy_connection *connection = link->connections; connection && !lane; connection = connection->next)
         for (lane = connection->lanes; lane && lane->exchange != say->exchange; lane = lane->next) {}
-    if (lane && *count > 0) {
+    if (lane && (*count > 0 || say->type == TPY_SAY_FDS)) {
         tpy_lock_take(&lane->extras);
         if (say->type == TPY_SAY_SPILL) {
             if (lane->spill_fd >= 0) close(lane->spill_fd);
@@ -257,16 +257,15 @@ static void on_extras(struct tpy_link *link, const struct tpy_say *say, int *fds
             for (unsigned i = 1; i < *count; i++) close(fds[i]);
             *count = 0;
         } else {
-            int *kept = malloc(*count * sizeof *kept);
-            if (kept) {
-                for (uint32_t i = 0; i < lane->fd_count; i++) close(lane->fds[i]);
-                free(lane->fds);
-                memcpy(kept, fds, *count * sizeof *kept);
-                lane->fds = kept;
-                lane->fd_count = *count;
-                lane->fd_sequence = say->sequence;
-                *count = 0;
-            }
+            /* None, where this process has no numbers left for them or no memory: its thread must not wait for them. */
+            int *kept = *count > 0 ? malloc(*count * sizeof *kept) : NULL;
+            for (uint32_t i = 0; i < lane->fd_count; i++) close(lane->fds[i]);
+            free(lane->fds);
+            if (kept) memcpy(kept, fds, *count * sizeof *kept);
+            lane->fds = kept;
+            lane->fd_count = kept ? *count : 0;
+            lane->fd_sequence = say->sequence;
+            if (kept) *count = 0;
         }
         tpy_lock_give(&lane->extras);
         tpy_thread_notify(lane->thread);

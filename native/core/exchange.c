@@ -86,6 +86,7 @@ int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
         exchange->bulk = NULL;
         exchange->item = (struct tpy_item){0};
         exchange->looked_at = 0;
+        atomic_store(&exchange->fd_sequence, 0); /* the next client counts from 1 again */
         exchange->fds_given = exchange->held = exchange->pushed = exchange->unblock_requested = false;
         atomic_store(&exchange->ending, false);
         atomic_store(&exchange->visited, 0);

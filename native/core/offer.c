@@ -427,7 +427,7 @@ int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t roo
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
         tpy_lock_take(&lane->extras);
-        bool here = !lane->fds_announced || (lane->fds && lane->fd_sequence == lane->sequence) || tpy_now() >= deadline;
+        bool here = !lane->fds_announced || lane->fd_sequence == lane->sequence || tpy_now() >= deadline;
         if (here) break;
         tpy_lock_give(&lane->extras);
         tpy_thread_sleep(thread, events, deadline);

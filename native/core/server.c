@@ -242,19 +242,20 @@ static void stash(struct tpy_link *link, const struct tpy_say *say, int *fds, un
         tpy_node_drop(link);
         return;
     }
-    int *kept = exchange && *count > 0 ? malloc(*count * sizeof *kept) : NULL;
-    if (!kept) return;
-    memcpy(kept, fds, *count * sizeof *kept);
+    if (!exchange) return;
+    /* None, where this process has no numbers left for them or no memory: whoever waits for them must hear that, too. */
+    int *kept = *count > 0 ? malloc(*count * sizeof *kept) : NULL;
+    if (kept) memcpy(kept, fds, *count * sizeof *kept);
     visit(exchange);
     tpy_exchange_close_fds(exchange, 0);
     exchange->fds = kept;
-    exchange->fd_count = *count;
-    atomic_fetch_add(&link->descriptors, *count);
+    exchange->fd_count = kept ? *count : 0;
+    atomic_fetch_add(&link->descriptors, exchange->fd_count);
     atomic_store(&exchange->fd_sequence, say->sequence);
     tpy_lock_give(&exchange->lock);
     leave(exchange);
     tpy_futex_wake_private((void *)&exchange->fd_sequence, INT32_MAX);
-    *count = 0;
+    if (kept) *count = 0;
 }
 
 static void on_say(struct tpy_link *link, const struct tpy_say *say, int *fds, unsigned count)

@@ -192,6 +192,63 @@ CASE(another_user_takes_only_a_part_of_the_descriptors)
     CHECK_EQ(pthread_join(server, NULL), 0);
 }
 
+/* ---- No numbers left for descriptors ---- */
+
+#define SOON (500 * MS) /* half of what a descriptor that is on its way is waited for */
+
+static void no_more_descriptors(void)
+{
+    struct rlimit limit;
+    CHECK_SYS(getrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = 0;
+    CHECK_SYS(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+/* Takes a descriptor with each of two messages and gives one back; then it has no numbers left, and takes none with a third. */
+static void serve_descriptors(void *argument)
+{
+    struct tpy_receipt receipt;
+    int fd, zero = 0;
+    (void)argument;
+    struct tpy_port *port = core_port(&scene->id);
+    scene->server = getpid();
+    atomic_store(&scene->ready, 1);
+    for (unsigned message = 0; message < 3; message++) {
+        if (message == 2) no_more_descriptors();
+        atomic_store(&scene->go, message + 1);
+        CHECK_EQ(tpy_receive(port, NULL, NULL, 0, 0, TPY_NEVER, &receipt), 0);
+        int64_t start = tpy_now();
+        CHECK_EQ(tpy_take_fds(receipt.exchange, receipt.sequence, &fd, 1), message < 2 ? 1 : 0);
+        CHECK_LT(tpy_now() - start, SOON);
+        if (message < 2) close(fd);
+        CHECK_EQ(tpy_give_fds(receipt.exchange, receipt.sequence, &zero, 1), 0);
+        CHECK_EQ(tpy_finish(receipt.exchange, receipt.sequence, (int64_t)message, NULL, 0), 0);
+    }
+    await(&scene->leave, 1);
+}
+
+CASE(descriptors_that_find_no_number_are_not_waited_for)
+{
+    struct tpy_connection *connection;
+    int fd, zero = 0;
+    make_scene(0);
+    pid_t server = check_fork(serve_descriptors, NULL);
+    await(&scene->ready, 1);
+    CHECK_OK(tpy_connection_open(scene->server, scene->id, 0, 0, &connection));
+    for (unsigned message = 0; message < 3; message++) {
+        struct tpy_offer offer = {.deadline = TPY_NEVER, .fds = &zero, .fd_count = 1};
+        await(&scene->go, message + 1);
+        if (message == 1) no_more_descriptors();
+        CHECK_EQ(tpy_offer(connection, &offer), 0);
+        CHECK_EQ(offer.status, (int64_t)message);
+        int64_t start = tpy_now();
+        CHECK_EQ(tpy_offer_take_fds(connection, &fd, 1), message < 1 ? 1 : 0);
+        CHECK_LT(tpy_now() - start, SOON);
+    }
+    atomic_store(&scene->leave, 1);
+    check_join(server);
+}
+
 /* ---- Times that run backwards ---- */
 
 #define RINGS 64u
