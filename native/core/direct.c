@@ -29,7 +29,7 @@ static int open_pagemap(pid_t pid)
 
 static void close_pagemap(struct tpy_direct *direct)
 {
-    if (direct->pagemap >= 0) syscall(SYS_close, direct->pagemap);
+    if (direct->pagemap >= 0) tpy_close(direct->pagemap);
     direct->pagemap = NOT_TOLD;
 }
 

@@ -36,7 +36,7 @@ static void in_child(void)
     pthread_mutex_init(&allocating, NULL);
     struct tpy_exchange *all = atomic_load(&records);
     for (uint32_t i = 0; all && i < TPY_EXCHANGES_MAX; i++) { /* their memory was not inherited */
-        if (all[i].spill_fd > 0) close(all[i].spill_fd);
+        if (all[i].spill_fd > 0) tpy_close(all[i].spill_fd);
         memset((void *)&all[i], 0, sizeof all[i]);
     }
 }
@@ -71,7 +71,7 @@ int tpy_exchange_allocate(struct tpy_exchange **found, int *fd)
         *fd = tpy_memory_create("tetrapylon-exchange", sizeof(struct tpy_shared));
         result = *fd < 0 ? *fd : tpy_memory_map(*fd, sizeof(struct tpy_shared), true, exchange->shared, &map);
         if (result != 0) {
-            if (*fd >= 0) close(*fd);
+            if (*fd >= 0) tpy_close(*fd);
             break;
         }
         exchange->index = (uint32_t)(exchange - all);
@@ -122,7 +122,7 @@ void tpy_exchange_free(struct tpy_exchange *exchange)
 
 void tpy_exchange_close_fds(struct tpy_exchange *exchange, uint32_t from)
 {
-    for (uint32_t i = from; i < exchange->fd_count; i++) close(exchange->fds[i]);
+    for (uint32_t i = from; i < exchange->fd_count; i++) tpy_close(exchange->fds[i]);
     free(exchange->fds);
     if (exchange->fd_count) atomic_fetch_sub(&exchange->link->descriptors, exchange->fd_count);
     exchange->fds = NULL;
@@ -132,7 +132,7 @@ void tpy_exchange_close_fds(struct tpy_exchange *exchange, uint32_t from)
 void tpy_exchange_drop_extras(struct tpy_exchange *exchange)
 {
     tpy_exchange_close_fds(exchange, 0);
-    if (exchange->spill_fd >= 0) close(exchange->spill_fd);
+    if (exchange->spill_fd >= 0) tpy_close(exchange->spill_fd);
     exchange->spill_fd = -1;
 }
 

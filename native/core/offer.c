@@ -435,7 +435,7 @@ int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t roo
     lane->fds_announced = false;
     uint32_t taken = lane->fd_count < room ? lane->fd_count : room;
     if (taken) memcpy(fds, lane->fds, taken * sizeof *fds);
-    for (uint32_t i = taken; i < lane->fd_count; i++) close(lane->fds[i]);
+    for (uint32_t i = taken; i < lane->fd_count; i++) tpy_close(lane->fds[i]);
     free(lane->fds);
     lane->fds = NULL;
     lane->fd_count = 0;

@@ -195,11 +195,11 @@ static int spill(struct tpy_exchange *exchange, uint64_t offset, const struct io
     }
     struct tpy_push_record record = {offset, size - from};
     uint64_t at = exchange->spill_length;
-    if (pwrite(exchange->spill_fd, &record, sizeof record, (off_t)at) != sizeof record) return -ENOMEM;
+    if (!tpy_store(exchange->spill_fd, &record, sizeof record, at)) return -ENOMEM;
     for (at += sizeof record; from < size;) {
         size_t step = size - from < sizeof bounce ? (size_t)(size - from) : sizeof bounce;
         if (tpy_iov_gather(parts, count, from, bounce, step, &fault) < step) return -TPY_ESRVRFAULT;
-        if (pwrite(exchange->spill_fd, bounce, step, (off_t)at) != (ssize_t)step) return -ENOMEM;
+        if (!tpy_store(exchange->spill_fd, bounce, step, at)) return -ENOMEM;
         from += step, at += step;
     }
     exchange->spill_length = (at + 15) & ~(uint64_t)15;

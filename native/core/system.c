@@ -130,6 +130,9 @@ bool tpy_fence_threads(void)
 bool tpy_fence_peers(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }
 bool tpy_fence_join(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
+void tpy_close(int fd) { syscall(SYS_close, fd); }
+bool tpy_store(int fd, const void *from, size_t length, uint64_t at) { return syscall(SYS_pwrite64, fd, from, length, (off_t)at) == (long)length; }
+
 int tpy_memory_create(const char *name, size_t size)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);

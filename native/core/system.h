@@ -99,6 +99,10 @@ bool tpy_fence_threads(void);
 bool tpy_fence_peers(void);
 bool tpy_fence_join(void);
 
+/* close and pwrite, which are no cancellation points here: a thread that is to be cancelled must not end with a lock of ours. */
+void tpy_close(int fd);
+bool tpy_store(int fd, const void *from, size_t length, uint64_t at); /* false: not all of it */
+
 /* A sealed memory object of this size with every page allocated: descriptor or -errno (-ENOMEM, -EMFILE, -ENFILE). */
 int tpy_memory_create(const char *name, size_t size);
 /* Maps one that a peer sent after checking that it is a memfd of exactly this size that cannot shrink or grow. -EPROTO if not. */

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/exchange_record.h"
 #include "core/lane.h"
 #include "core/node.h"
 
@@ -247,6 +248,41 @@ CASE(descriptors_that_find_no_number_are_not_waited_for)
     }
     atomic_store(&scene->leave, 1);
     check_join(server);
+}
+
+static void offer_a_descriptor(void *argument)
+{
+    struct tpy_connection *connection;
+    int zero = 0;
+    struct tpy_offer offer = {.deadline = TPY_NEVER, .fds = &zero, .fd_count = 1};
+    (void)argument;
+    CHECK_OK(tpy_connection_open(scene->server, scene->id, 0, 0, &connection));
+    CHECK_EQ(tpy_offer(connection, &offer), 0);
+}
+
+static void *finish_when_cancelled(void *argument)
+{
+    struct tpy_receipt *receipt = argument;
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+    CHECK_EQ(tpy_finish(receipt->exchange, receipt->sequence, 0, NULL, 0), 0);
+    return receipt;
+}
+
+/* It closes a descriptor that nobody took, with a lock of ours, and must come to its end. */
+CASE(a_finish_is_no_cancellation_point)
+{
+    struct tpy_receipt receipt;
+    pthread_t thread;
+    void *result;
+    struct tpy_port *port = core_port(&make_scene(0)->id);
+    pid_t client = check_fork(offer_a_descriptor, NULL);
+    CHECK_EQ(tpy_receive(port, NULL, NULL, 0, 0, TPY_NEVER, &receipt), 0);
+    while (atomic_load(&receipt.exchange->fd_sequence) == 0) sched_yield(); /* it is here */
+    CHECK_EQ(pthread_create(&thread, NULL, finish_when_cancelled, &receipt), 0);
+    CHECK_EQ(pthread_join(thread, &result), 0);
+    CHECK(result == &receipt);
+    check_join(client);
+    CHECK_OK(tpy_port_destroy(port));
 }
 
 /* ---- Times that run backwards ---- */
