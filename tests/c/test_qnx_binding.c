@@ -53,6 +53,7 @@ static void send_by_address(int coid, void *argument)
     CHECK_EQ(memcmp(reply, "abc", 3), 0);
     CHECK_EQ(tpy_msg_send_at(coid, 8, 1, in, sizeof reply, -1, 0), -EFAULT);
     CHECK_EQ(tpy_msg_send_at(12345, out, 1, in, sizeof reply, -1, 0), -EBADF);
+    CHECK_EQ(tpy_msg_send_at(coid, out, 1, in, sizeof reply, -1, 0), 5);
 }
 
 QNX_CASE(addresses_as_numbers)
@@ -70,10 +71,14 @@ QNX_CASE(addresses_as_numbers)
         CHECK_EQ(message, 'x');
         CHECK_EQ(tpy_msg_read_at(rcvid, (uintptr_t)&message, 1, 0), 1);
         CHECK_EQ(tpy_msg_write_at(rcvid, (uintptr_t)"z", 1, 7), 1);
+        CHECK_EQ(tpy_msg_receive_at(chid, 8, 1, 0, 0), -ETIMEDOUT);
         CHECK_EQ(tpy_msg_reply_at(rcvid, statuses[i], (uintptr_t)"abcdefgh", i), 0);
         CHECK_EQ(tpy_msg_reply_at(rcvid, 0, 0, 0), -ESRCH);
     }
-    CHECK_EQ(tpy_msg_receive_at(chid, 8, 1, 0, 0), -ETIMEDOUT);
+    char byte; /* whoever cannot be read is told when a receiver looks at it */
+    rcvid_t last = tpy_msg_receive_at(chid, (uintptr_t)&byte, 1, -1, 0);
+    CHECK_GT(last, 0);
+    CHECK_EQ(tpy_msg_reply_at(last, 5, 0, 0), 0);
     qnx_join(client);
 }
 
