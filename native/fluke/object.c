@@ -144,6 +144,7 @@ fluke_error_t fluke_ref_destroy(fluke_ref_t *object)
     struct tpy_fluke_ref *ref = (struct tpy_fluke_ref *)object;
     fluke_error_t error = tpy_fluke_object_check(ref, TPY_FLUKE_REF);
     if (error != FLUKE_SUCCESS) return tpy_fluke_insane(error);
+    if (ref->names == TPY_FLUKE_NAMES_PORT) tpy_fluke_thread_forget(ref->target.destination);
     tpy_fluke_ref_set(object, TPY_FLUKE_EMPTY, NULL);
     ref->header.magic = 0;
     return FLUKE_SUCCESS;

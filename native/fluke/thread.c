@@ -36,6 +36,20 @@ static void at_exit(struct tpy_thread *core)
     pthread_mutex_unlock(&lock);
 }
 
+void tpy_fluke_thread_forget(const struct tpy_fluke_destination *destination)
+{
+    struct fluke_thread *thread = tpy_fluke_current;
+    if (!thread) return;
+    if (thread->plain == destination) {
+        tpy_fluke_destination_release(thread->plain);
+        thread->plain = NULL;
+    }
+    if (thread->client.destination == destination && !thread->client.connection) {
+        tpy_fluke_destination_release(thread->client.destination);
+        thread->client.destination = NULL;
+    }
+}
+
 /* Has a thread's blocking call, or its next one, look at what is pending. With one request on its way already there is no second. */
 static void tell(struct fluke_thread *thread, unsigned what)
 {

@@ -109,6 +109,9 @@ struct fluke_thread {
     struct fluke_thread *next;
 };
 
+/* A reference to it goes: the calling thread does not keep it for its next call, so that who lets go of all references has no connection left. */
+void tpy_fluke_thread_forget(const struct tpy_fluke_destination *destination);
+
 extern __thread struct fluke_thread *tpy_fluke_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
 struct fluke_thread *tpy_fluke_thread_begin(void);
 /* The calling thread's record, or NULL when the core has no number left for it. */
