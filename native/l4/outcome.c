@@ -133,7 +133,10 @@ static void confirm_answer(struct tpy_l4_lengthy *it, unsigned code)
     it->sending.offer.send_parts = 1;
     it->sending.offer.reply_parts = 0;
     it->sending.offer.reply_within = 0;
-    tpy_l4_offer_once(&it->sending);
+    int error;
+    do error = tpy_l4_offer_once(&it->sending);
+    while (error == -ECANCELED && !tpy_l4_was_cancelled(it->sending.local));
+    if (error != 0) tpy_hang_up(it->sending.connection); /* it was not told: it must not wait for that */
 }
 
 unsigned tpy_l4_outcome(struct tpy_l4_lengthy *it)

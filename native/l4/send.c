@@ -172,6 +172,8 @@ static unsigned bring_pages(struct tpy_l4_lengthy *it)
     build_send(it, code == 0);
     it->sending.offer.reply_parts = reply_parts;
     unsigned sent = offer(&it->sending);
+    /* Cancelled again, as an interrupted Java thread is at each sleep: so the partner was not told, and must not wait for what will not come. */
+    if (TPY_UNLIKELY(sent != 0)) tpy_hang_up(it->sending.connection);
     if (code != 0) return code;
     return sent == L4_IPC_ENOT_EXISTENT ? tpy_l4_let_go(it, L4_IPC_SEABORTED) : sent;
 }
