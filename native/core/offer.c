@@ -129,8 +129,9 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
     lane->server_slept = server_slept;
     if (TPY_LIKELY(!lane->streaming && !server_slept && lane->server_cpu != tpy_cpu())) {
         tpy_spin_let_be(&lane->spin);
+        tpy_own(&shared->offer); /* the server has read it by now, and does not look again before it is likely to be written */
         bool found = tpy_lane_is_done(lane, atomic_load_explicit(&shared->answer.answer, memory_order_acquire));
-        tpy_spin_looked(&lane->spin, found, TPY_LET_BE_MOST);
+        tpy_spin_looked(&lane->spin, found);
         if (TPY_LIKELY(found)) {
             tpy_spin_hot(&lane->spin);
             return 0;
@@ -298,7 +299,6 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(!lane)) return error;
     if (TPY_UNLIKELY(atomic_load_explicit(&lane->over, memory_order_acquire))) return -EBADF; /* over before the call, whatever ended it */
     if (TPY_UNLIKELY(lane->offer != NULL)) return -EAGAIN; /* a signal handler in the middle of this thread's own offer */
-    if (offer->flags & TPY_OFFER_CONTINUE) tpy_own(&lane->shared->offer); /* who holds the exchange does not look yet (tpy_receive_held) */
     offer->reached = TPY_REACHED_NOTHING;
     offer->mark = 0;
     if (TPY_UNLIKELY(atomic_load_explicit(&connection->refused, memory_order_relaxed)) && !(offer->flags & TPY_OFFER_CONTINUE)) return -EBADF;

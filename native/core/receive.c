@@ -214,35 +214,42 @@ static int done(struct tpy_port *port, bool used, int result)
     return result;
 }
 
-/* The only exchange with news of those looked at, if just one has some; *news is its post. */
-__attribute__((always_inline)) static inline struct tpy_entry *only_news_of(struct tpy_port *port, const struct tpy_filter *watched, uint64_t *news)
+/* What is new in the posts looked at. */
+struct news {
+    struct tpy_entry *only; /* the one exchange that has something new; NULL: none has, or several have */
+    uint64_t post;          /* its post */
+    bool any;
+};
+
+__attribute__((always_inline)) static inline struct news news_of(struct tpy_port *port, const struct tpy_filter *watched)
 {
-    struct tpy_entry *entries = atomic_load_explicit(&port->entries, memory_order_relaxed), *found = NULL;
+    struct tpy_entry *entries = atomic_load_explicit(&port->entries, memory_order_relaxed);
     uint32_t count = atomic_load_explicit(&port->entry_count, memory_order_relaxed);
+    struct news news = {.any = false};
     for (uint32_t i = 0; i < count; i++) {
         if (!tpy_watches(watched, &entries[i])) continue;
         struct tpy_shared *shared = atomic_load_explicit(&entries[i].shared, memory_order_relaxed);
         uint64_t post = atomic_load_explicit(&shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
         if (post == atomic_load_explicit(&entries[i].seen, memory_order_relaxed)) continue;
-        if (found) return NULL;
-        found = &entries[i];
-        *news = post;
+        if (news.any) return (struct news){.any = true};
+        news = (struct news){&entries[i], post, true};
     }
-    return found;
+    return news;
 }
 
-__attribute__((noinline)) static struct tpy_entry *only_news_watched(struct tpy_port *port, const struct tpy_filter *watched, uint64_t *news)
+__attribute__((noinline)) static struct news news_watched(struct tpy_port *port, const struct tpy_filter *watched)
 {
-    if (!watched->only) return only_news_of(port, watched, news);
+    if (!watched->only) return news_of(port, watched);
     struct tpy_entry *entry = tpy_entry_of(port, watched->only);
-    if (!entry) return NULL;
-    *news = atomic_load_explicit(&watched->only->shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
-    return *news != atomic_load_explicit(&entry->seen, memory_order_relaxed) ? entry : NULL;
+    if (!entry) return (struct news){.any = false};
+    uint64_t post = atomic_load_explicit(&watched->only->shared->offer.post, memory_order_acquire) & ~(uint64_t)TPY_POST_SLEEP;
+    bool any = post != atomic_load_explicit(&entry->seen, memory_order_relaxed);
+    return (struct news){any ? entry : NULL, post, any};
 }
 
-static inline struct tpy_entry *only_news(struct tpy_port *port, const struct tpy_filter *watched, uint64_t *news)
+static inline struct news look(struct tpy_port *port, const struct tpy_filter *watched)
 {
-    return TPY_LIKELY(!watched) ? only_news_of(port, NULL, news) : only_news_watched(port, watched, news);
+    return TPY_LIKELY(!watched) ? news_of(port, NULL) : news_watched(port, watched);
 }
 
 /* The short way for the common case: nothing is queued, one exchange has a plain new offer, we may take it. What tpy_port_collect,
@@ -286,6 +293,9 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     /* A list that cannot be read, or sums up to nonsense, is the receiver's fault; it is said when there is something to put there. */
     bool bad = tpy_iov_take(&parts, count, own) != 0 || tpy_iov_length(parts, count, &size) != 0;
     tpy_port_expect(port, filter);
+    /* The client we answered last is about to post: wait.h. One on our CPU does not run while we wait, and what is queued is there. */
+    bool looked = port->last_cpu == tpy_cpu() || __atomic_load_n(&port->queued, __ATOMIC_RELAXED) > 0;
+    if (TPY_LIKELY(!looked)) tpy_spin_let_be(&thread->receive_spin);
     tpy_lock_take(&port->lock);
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
@@ -293,10 +303,13 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
         if (TPY_UNLIKELY(++turns % LOOKS_MOST == 0) && tpy_now() >= deadline) return done(port, used, -ETIMEDOUT);
         if (TPY_UNLIKELY(!atomic_load_explicit(&port->open, memory_order_acquire))) return done(port, used, -ESRCH);
         if (TPY_LIKELY(!port->queued && !bad)) {
-            uint64_t post;
-            struct tpy_entry *entry = only_news(port, watched, &post);
-            if (entry && accept_at_once(port, filter, entry, post, parts, count, size, receipt)) {
-                if (TPY_UNLIKELY(watched != NULL)) thread->client_cpu = entry->exchange->cpu;
+            struct news news = look(port, watched);
+            if (!looked) {
+                tpy_spin_looked(&thread->receive_spin, news.any);
+                looked = true;
+            }
+            if (news.only && accept_at_once(port, filter, news.only, news.post, parts, count, size, receipt)) {
+                if (TPY_UNLIKELY(watched != NULL)) thread->client_cpu = news.only->exchange->cpu;
                 return done(port, used, 0);
             }
         }

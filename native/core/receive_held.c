@@ -19,7 +19,7 @@ int tpy_receive_held(const struct tpy_filter *filter, const struct iovec *parts,
     uint32_t events = tpy_thread_events(thread), before = __atomic_load_n(&exchange->sequence, __ATOMIC_RELAXED);
     if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed))) return -EAGAIN;
     tpy_spin_let_be(&thread->receive_spin); /* the client is about to write there: wait.h */
-    tpy_spin_looked(&thread->receive_spin, tpy_post_sequence(atomic_load_explicit(word, memory_order_acquire)) != before, TPY_LET_BE_HELD);
+    tpy_spin_looked(&thread->receive_spin, tpy_post_sequence(atomic_load_explicit(word, memory_order_acquire)) != before);
     for (int i = 0; tpy_post_sequence(post = atomic_load_explicit(word, memory_order_acquire)) == before; i++)
         if (i == TPY_POLLS_AT_ONCE || tpy_thread_events(thread) != events) return -EAGAIN;
     tpy_own(&exchange->shared->answer); /* as the port's short way does */

@@ -28,7 +28,7 @@ struct tpy_spin {
     uint8_t cpus;      /* CPUs allowed when last asked */
     uint16_t asked;    /* waits until we ask again */
     uint16_t hot;      /* waits that were answered at once, since our last turn */
-    uint16_t let_be;   /* turns of an empty loop before the first look at what the peer writes next */
+    uint16_t let_be;   /* parts of turns of an empty loop before the first look at what the peer writes next */
     uint16_t turns;    /* to give away: others wanted our CPU not long ago */
     uint8_t strays;    /* sleeps to be narrowed: the last one that was not ended on another CPU than its waker's */
     uint32_t meets;    /* waits in a row, each begun shortly after the one before, that ended while both shared a CPU */
@@ -75,22 +75,23 @@ void tpy_narrow_to(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t cpu
 void tpy_narrow_undo(struct tpy_narrow *narrow, struct tpy_spin *spin, uint8_t waker);
 
 /*
- * Who looks at a line that its peer is about to write takes it away, and the peer must fetch it back first. So a client lets the server be for about
- * as long as its answers take, as learned from how often its first look came too early, and the server has the line in its hands by then
- * (tpy_own). Of 170 ns a round trip takes 115 then. The most is bounded, so that no answer is found much too late. Who holds an exchange waits so for
- * its client's next offer, but no longer than that takes in any case: two who each wait a little longer than the other would both end up at the most.
+ * Who looks at a line that its peer is about to write takes it away, and the peer must fetch it back first. So each side lets the other be, after a post or
+ * an answer, for about as long as it takes what it waits for to come; and what each writes next it fetches for writing (tpy_own) while the other does not
+ * look: the server when it accepts, the client just before it looks for the answer. Two of four transfers are hidden then. The time is learned from how
+ * often the first look came too early: of five one may. The steps are small, since whoever waits longer answers later, and the other finds nothing then
+ * and waits longer, too: with steps of eight turns the two drove each other to the most. That is bounded, so that nothing is found much too late.
  */
-#define TPY_LET_BE_MOST 600 /* some 200 ns: what takes longer does not gain by it */
-#define TPY_LET_BE_HELD 180 /* some 60 ns: an answer's way to the client, and that one's way out of its call and into the next */
-#define TPY_LET_BE_UP 8     /* for each look too early, against 1 for each that was not: most find the answer there */
+#define TPY_LET_BE_MOST 600 /* turns, some 200 ns: what takes longer does not gain by it */
+#define TPY_LET_BE_PARTS 8  /* let_be counts parts of a turn: one less for each look that found something */
+#define TPY_LET_BE_UP 4     /* and as many more for each that came too early */
 static inline void tpy_spin_let_be(const struct tpy_spin *spin)
 {
-    for (unsigned i = spin->let_be; i > 0; i--) __asm__ volatile("");
+    for (unsigned i = spin->let_be / TPY_LET_BE_PARTS; i > 0; i--) __asm__ volatile("");
 }
-static inline void tpy_spin_looked(struct tpy_spin *spin, bool found, uint16_t most)
+static inline void tpy_spin_looked(struct tpy_spin *spin, bool found)
 {
     if (TPY_LIKELY(found)) spin->let_be -= spin->let_be > 0;
-    else if (spin->let_be < most) spin->let_be += TPY_LET_BE_UP;
+    else if (spin->let_be < TPY_LET_BE_MOST * TPY_LET_BE_PARTS) spin->let_be += TPY_LET_BE_UP;
 }
 
 /* Long waits are the rule for this one just now. */
