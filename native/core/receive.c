@@ -293,8 +293,9 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     /* A list that cannot be read, or sums up to nonsense, is the receiver's fault; it is said when there is something to put there. */
     bool bad = tpy_iov_take(&parts, count, own) != 0 || tpy_iov_length(parts, count, &size) != 0;
     tpy_port_expect(port, filter);
-    /* The client we answered last is about to post: wait.h. One on our CPU does not run while we wait, and what is queued is there. */
-    bool looked = port->last_cpu == tpy_cpu() || __atomic_load_n(&port->queued, __ATOMIC_RELAXED) > 0;
+    /* The client we answered last is about to post: wait.h. One on our CPU does not run while we wait, what is queued is there, and for the client of an
+     * exchange that we hold we have waited. */
+    bool looked = port->last_cpu == tpy_cpu() || __atomic_load_n(&port->queued, __ATOMIC_RELAXED) > 0 || (filter && filter->held);
     if (TPY_LIKELY(!looked)) tpy_spin_let_be(&thread->receive_spin);
     tpy_lock_take(&port->lock);
     for (;;) {

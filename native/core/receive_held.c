@@ -20,8 +20,10 @@ int tpy_receive_held(const struct tpy_filter *filter, const struct iovec *parts,
     if (TPY_UNLIKELY(atomic_load_explicit(&thread->cancelled, memory_order_relaxed))) return -EAGAIN;
     tpy_spin_let_be(&thread->receive_spin); /* the client is about to write there: wait.h */
     tpy_spin_looked(&thread->receive_spin, tpy_post_sequence(atomic_load_explicit(word, memory_order_acquire)) != before);
-    for (int i = 0; tpy_post_sequence(post = atomic_load_explicit(word, memory_order_acquire)) == before; i++)
-        if (i == TPY_POLLS_AT_ONCE || tpy_thread_events(thread) != events) return -EAGAIN;
+    for (int i = 0; tpy_post_sequence(post = atomic_load_explicit(word, memory_order_acquire)) == before; i++) {
+        if (i == TPY_POLLS_AT_ONCE + TPY_POLLS_RELAXED || tpy_thread_events(thread) != events) return -EAGAIN;
+        if (i >= TPY_POLLS_AT_ONCE) tpy_relax();
+    }
     tpy_own(&exchange->shared->answer); /* as the port's short way does */
     if (TPY_UNLIKELY(post & TPY_POST_SLEEP) || !tpy_lock_try(&exchange->lock)) return -EAGAIN;
     int result = tpy_accept_plain(exchange, filter, post, parts, count, size, receipt);

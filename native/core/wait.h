@@ -18,7 +18,8 @@
 #include "core/system.h"
 #include "core/thread.h"
 
-#define TPY_POLLS_AT_ONCE 100 /* without a pause between: the answer of a peer that is awake comes within these */
+#define TPY_POLLS_AT_ONCE 100 /* without a pause between */
+#define TPY_POLLS_RELAXED 64 /* with one, and without the clock: a peer that is awake answers within these */
 #define TPY_SPIN_LONG 30000 /* ns: about a wake-up on another CPU */
 #define TPY_SPIN_SHORT 1000
 #define TPY_YIELD_LONG 20000 /* ns of yielding, after or instead of the spin */
@@ -122,8 +123,7 @@ __attribute__((always_inline)) static inline bool tpy_spin_for(struct tpy_spin *
     spin->asked--;
     int64_t spin_time = tpy_spin_sleeps(spin) ? TPY_SPIN_SHORT : TPY_SPIN_LONG;
     if (!together) {
-        /* Without the clock first: a peer that is awake answers within these. */
-        for (int i = 0; i < 64; i++) {
+        for (int i = 0; i < TPY_POLLS_RELAXED; i++) {
             if (poll(argument)) {
                 spin->misses = 0, spin->meets = 0;
                 return true;
