@@ -97,7 +97,10 @@ class DeathTest {
                     if (how.equals("receive")) {
                         awaitBlocked(peer, ThreadState.State.SEND);
                     }
+                    Census with = Census.take();
                     kill(peer, FlukeIpc::flukeIpcServerAlert);
+                    // An alert fails as soon as its socket is closed; what the client offered before is gone a little later.
+                    Observe.until("the exchange is gone", () -> Census.take().mappings() < with.mappings());
                     if (how.equals("receive")) {
                         check(FLUKE_IPC_SEND_DISCONNECTED, flukeIpcServerSend(params.send(in, 8)));
                     } else {
