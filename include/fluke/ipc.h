@@ -201,7 +201,10 @@ TPY_PUBLIC int tpy_fluke_holds(void);
 /*
  * The calls above that can block, with their pointers as numbers, which some languages pass at less cost. What a call does not take is not looked at.
  * call: TPY_FLUKE_DO_..., for tpy_fluke_client that of a client_ function, or IPC_CALL or IPC_SEND; for tpy_fluke_server that of the others.
+ * Both do nothing and return TPY_FLUKE_UNBOUND in a thread that has not called tpy_fluke_bind, which is how a binding hears of a thread.
  */
+#define TPY_FLUKE_UNBOUND (-0x7fffffff)
+TPY_PUBLIC fluke_error_t tpy_fluke_bind(void); /* FLUKE_SUCCESS, FLUKE_NO_RESOURCES */
 #define TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE 0
 #define TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE 1
 #define TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE 2

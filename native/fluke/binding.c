@@ -1,10 +1,23 @@
 /* binding: what the gate adds for other languages: its calls with numbers in place of pointers. */
 #include <fluke/ipc.h>
 
+#include "fluke/thread.h"
+
+static inline bool bound(void) { return TPY_LIKELY(tpy_fluke_current != NULL) && TPY_LIKELY(tpy_fluke_current->bound); }
+
+fluke_error_t tpy_fluke_bind(void)
+{
+    struct fluke_thread *thread = tpy_fluke_thread();
+    if (!thread) return FLUKE_NO_RESOURCES;
+    thread->bound = true;
+    return FLUKE_SUCCESS;
+}
+
 static inline void *at(uint64_t address) { return (void *)(uintptr_t)address; }
 
 fluke_error_t tpy_fluke_client(int call, uint64_t dest, uint64_t params)
 {
+    if (!bound()) return TPY_FLUKE_UNBOUND;
     switch (call) {
     case TPY_FLUKE_DO_CONNECT_SEND_OVER_RECEIVE: return fluke_ipc_client_connect_send_over_receive(at(dest), at(params));
     case TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE: return fluke_ipc_client_ack_send_over_receive(at(params));
@@ -21,6 +34,7 @@ fluke_error_t tpy_fluke_client(int call, uint64_t dest, uint64_t params)
 
 fluke_error_t tpy_fluke_server(int call, uint64_t pset, uint64_t params, uint64_t alias)
 {
+    if (!bound()) return TPY_FLUKE_UNBOUND;
     switch (call) {
     case TPY_FLUKE_DO_ACK_SEND_WAIT_RECEIVE: return fluke_ipc_server_ack_send_wait_receive(at(params), at(alias));
     case TPY_FLUKE_DO_ACK_SEND_OVER_RECEIVE: return fluke_ipc_server_ack_send_over_receive(at(params));

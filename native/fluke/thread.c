@@ -146,6 +146,7 @@ struct fluke_thread *tpy_fluke_thread_begin(void)
         atomic_store(&thread->pending, 0);
         atomic_store(&thread->pset, NULL);
         thread->listed = true;
+        thread->bound = false;
         atomic_store(&thread->alive, true);
     }
     pthread_mutex_unlock(&lock);

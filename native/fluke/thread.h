@@ -85,6 +85,7 @@ struct tpy_fluke_parts { /* a list of parts that grows when it must, and then st
 struct fluke_thread {
     _Atomic bool alive;           /* any */
     bool listed;
+    bool bound;                   /* a binding of another language knows the thread */
     struct tpy_thread *core;
     _Atomic unsigned pending;     /* any: TPY_FLUKE_* */
     void (*_Atomic trap)(fluke_error_t);

@@ -72,39 +72,44 @@ public final class FlukeIpc {
 
     private FlukeIpc() {}
 
-    // ---- One downcall for each side. Addresses are passed as numbers: a segment costs 3 ns to pass.
+    // ---- One downcall for each side. Addresses are passed as numbers: a segment costs 3 ns to pass. The thread's record is looked up only when the
+    // library does not know the thread yet.
+
+    private static final int UNBOUND = fluke_ipc_h.TPY_FLUKE_UNBOUND();
 
     private static int client(int call, Reference dest, Params params) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
+        if (FlukeThread.isInterrupted()) {
             return FLUKE_IPC_INTERRUPTED;
         }
         long address = Params.begin(params);
-        int status;
+        int status = FLUKE_IPC_INTERRUPTED;
         try {
-            status = fluke_ipc_h.tpy_fluke_client(call, FlukeObject.addressOf(dest), address);
+            do {
+                status = fluke_ipc_h.tpy_fluke_client(call, FlukeObject.addressOf(dest), address);
+            } while (status == UNBOUND && (status = FlukeThread.bind()) == FLUKE_SUCCESS);
         } finally {
-            Params.end(params);
+            Params.end(params, status);
             java.lang.ref.Reference.reachabilityFence(dest);
         }
-        return self.leave(status);
+        return FlukeThread.leave(status);
     }
 
     private static int server(int call, PortSet pset, Params params, Alias alias) {
-        FlukeThread self = FlukeThread.current();
-        if (Thread.currentThread().isInterrupted()) {
+        if (FlukeThread.isInterrupted()) {
             return FLUKE_IPC_INTERRUPTED;
         }
         long address = Params.begin(params);
-        int status;
+        int status = FLUKE_IPC_INTERRUPTED;
         try {
-            status = fluke_ipc_h.tpy_fluke_server(call, FlukeObject.addressOf(pset), address, Alias.addressOf(alias));
+            do {
+                status = fluke_ipc_h.tpy_fluke_server(call, FlukeObject.addressOf(pset), address, Alias.addressOf(alias));
+            } while (status == UNBOUND && (status = FlukeThread.bind()) == FLUKE_SUCCESS);
         } finally {
-            Params.end(params);
+            Params.end(params, status);
             java.lang.ref.Reference.reachabilityFence(pset);
             java.lang.ref.Reference.reachabilityFence(alias);
         }
-        return self.leave(status);
+        return FlukeThread.leave(status);
     }
 
     // ---- Objects

@@ -2,6 +2,7 @@ package org.tetrapylon.fluke;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.tetrapylon.generated.core.tetrapylon_h;
 import org.tetrapylon.generated.fluke.fluke_ipc_h;
 import org.tetrapylon.generated.fluke.fluke_thread_set_handlers$client_alert;
@@ -38,7 +39,6 @@ public final class FlukeThread {
     }
 
     private final Thread thread = Thread.currentThread();
-    private final Caller caller = Caller.current();
     private MemorySegment record = MemorySegment.NULL;
     /** Trap, interrupt, client alert, server alert; replaced as a whole. */
     private volatile Handler[] handlers = new Handler[4];
@@ -49,10 +49,29 @@ public final class FlukeThread {
     Conversation client;
     Conversation server;
 
+    /** How many threads have something that a handler threw: nearly always none, and then no thread looks its record up. */
+    private static final AtomicInteger THROWN = new AtomicInteger();
+
     private FlukeThread() {
+        checkPlatform(thread);
+    }
+
+    private static void checkPlatform(Thread thread) {
         if (thread.isVirtual()) {
             throw new WrongThreadException("a connection of Fluke belongs to a platform thread; this is a virtual one");
         }
+    }
+
+    /** {@return whether the calling thread, a platform thread, is interrupted} */
+    static boolean isInterrupted() {
+        Thread thread = Thread.currentThread();
+        checkPlatform(thread);
+        return thread.isInterrupted();
+    }
+
+    /** Makes the calling thread known to the library, whose calls say TPY_FLUKE_UNBOUND until then. {@return FLUKE_SUCCESS or FLUKE_NO_RESOURCES} */
+    static int bind() {
+        return current().record.address() == 0 ? FlukeIpc.FLUKE_NO_RESOURCES : fluke_ipc_h.tpy_fluke_bind();
     }
 
     /** {@return the calling thread} */
@@ -75,10 +94,10 @@ public final class FlukeThread {
     }
 
     /** To be called after each call that can block. {@return the status} */
-    int leave(int status) {
-        caller.settle();
-        if (thrown != null) {
-            rethrow();
+    static int leave(int status) {
+        Caller.settleAny();
+        if (THROWN.getPlain() != 0) {
+            CURRENT.get().rethrow();
         }
         return status;
     }
@@ -86,14 +105,18 @@ public final class FlukeThread {
     /** To be called after calls that cannot block: a trap handler may have thrown. {@return the status} */
     static int told(int status) {
         if (status < 0 && !Thread.currentThread().isVirtual()) {
-            current().leave(status);
+            leave(status);
         }
         return status;
     }
 
     private void rethrow() {
         Throwable it = thrown;
+        if (it == null) {
+            return;
+        }
         thrown = null;
+        THROWN.getAndDecrement();
         // The cancel that ended the call, if it ended by itself before.
         tetrapylon_h.tpy_thread_interrupted();
         FlukeThread.<RuntimeException>sneak(it);
@@ -123,6 +146,7 @@ public final class FlukeThread {
     private void keep(Throwable it, boolean end) {
         if (thrown == null) {
             thrown = it;
+            THROWN.getAndIncrement();
         } else if (thrown != it) {
             try {
                 thrown.addSuppressed(it);

@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.tetrapylon.generated.fluke.fluke_ipc_buffer;
 import org.tetrapylon.generated.fluke.fluke_ipc_params;
+import org.tetrapylon.internal.Lasting;
 
 /**
  * What to send, and the room to receive into ({@code fluke_ipc_params_t}), in native memory. Made once and set again and again: setting it and
@@ -24,25 +25,34 @@ public final class Params {
 
     private static final int WORD = 4;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
     private static final long BUFFER_SIZE = fluke_ipc_buffer.sizeof();
     private static final long BUFFER_WORDS = fluke_ipc_buffer.words$offset();
     private static final long BUFFER_BUF = fluke_ipc_buffer.buf$offset();
-    private static final long RECV_WORDS = fluke_ipc_params.recv_buf$offset() + BUFFER_WORDS;
     private static final long RECV_BUF_COUNT = fluke_ipc_params.recv_buf_count$offset();
     private static final long RECV_REF_COUNT = fluke_ipc_params.recv_ref_count$offset();
 
     /** A list of buffers: the first stands in the structure, the others in a table. */
     private static final class Buffers {
-        final long first;
+        final long words;
+        final long buf;
         final long table;
         final long count;
-        MemorySegment[] parts = {MemorySegment.NULL};
-        int size = 1;
-        long words;
+        MemorySegment first = MemorySegment.NULL;
+        long firstWords;
+        /** Whether the memory of the first outlasts every call, so that nothing need be looked at when one begins. */
+        boolean lasts = true;
+        MemorySegment[] others = {};
+        int otherCount;
+        long allWords;
+        /** Whether the structure holds what was set: a call advances the receive fields, and one that is interrupted the send fields, too. */
+        boolean intact;
         MemorySegment entries = MemorySegment.NULL;
 
+        /** The places in the structure. */
         Buffers(long first, long table, long count) {
-            this.first = first;
+            this.words = first + BUFFER_WORDS;
+            this.buf = first + BUFFER_BUF;
             this.table = table;
             this.count = count;
         }
@@ -62,6 +72,7 @@ public final class Params {
         }
     }
 
+    /** The structure, which lives as long as this object. */
     private final MemorySegment memory = Arena.ofAuto().allocate(fluke_ipc_params.sizeof(), Long.BYTES);
     private final long address = memory.address();
     private final Buffers out = new Buffers(fluke_ipc_params.send_buf$offset(), fluke_ipc_params.send_buf_tab$offset(),
@@ -192,6 +203,10 @@ public final class Params {
         if (bytes < 0 || bytes > buffer.byteSize()) {
             throw new IndexOutOfBoundsException(bytes + " bytes of a buffer of " + buffer.byteSize());
         }
+        checkThread(buffer);
+    }
+
+    private static void checkThread(MemorySegment buffer) {
         if (!buffer.isAccessibleBy(Thread.currentThread())) {
             throw new WrongThreadException("a buffer is confined to another thread");
         }
@@ -199,19 +214,27 @@ public final class Params {
 
     private void set(Buffers which, MemorySegment buffer, long bytes) {
         checkFree();
-        check(buffer, bytes);
         long words = bytes / WORD;
-        if (which.size > 1) {
-            Arrays.fill(which.parts, 1, which.size, MemorySegment.NULL);
+        if (which.first != buffer || which.firstWords != words || (bytes & WORD - 1) != 0) {
+            check(buffer, bytes);
+            which.first = buffer;
+            which.firstWords = words;
+            which.lasts = Lasting.always(buffer);
+            which.intact = false;
+        } else if (!which.lasts) {
+            checkThread(buffer);
         }
-        if (which.parts[0] != buffer) {
-            which.parts[0] = buffer;
+        if (which.otherCount > 0) {
+            Arrays.fill(which.others, 0, which.otherCount, null);
+            which.otherCount = 0;
+            put(which.count, 0);
         }
-        which.size = 1;
-        which.words = words;
-        memory.set(LONG, which.first + BUFFER_WORDS, words);
-        memory.set(LONG, which.first + BUFFER_BUF, buffer.address());
-        memory.set(LONG, which.count, 0);
+        which.allWords = words;
+        if (!which.intact) {
+            which.intact = true;
+            put(which.words, words);
+            put(which.buf, buffer.address());
+        }
     }
 
     private void set(Buffers which, MemorySegment... buffers) {
@@ -222,25 +245,25 @@ public final class Params {
             words += buffer.byteSize() / WORD;
         }
         set(which, buffers.length == 0 ? MemorySegment.NULL : buffers[0], buffers.length == 0 ? 0 : buffers[0].byteSize());
-        if (buffers.length <= 1) {
+        int others = buffers.length - 1;
+        if (others <= 0) {
             return;
         }
-        if (which.parts.length < buffers.length) {
-            which.parts = new MemorySegment[buffers.length];
+        if (which.others.length < others) {
+            which.others = new MemorySegment[others];
         }
-        if (which.entries.byteSize() < BUFFER_SIZE * (buffers.length - 1)) {
-            which.entries = Arena.ofAuto().allocate(BUFFER_SIZE * (buffers.length - 1), Long.BYTES);
+        if (which.entries.byteSize() < BUFFER_SIZE * others) {
+            which.entries = Arena.ofAuto().allocate(BUFFER_SIZE * others, Long.BYTES);
         }
-        System.arraycopy(buffers, 0, which.parts, 0, buffers.length);
-        which.size = buffers.length;
-        which.words = words;
-        for (int i = 1; i < buffers.length; i++) {
-            long at = BUFFER_SIZE * (i - 1);
-            which.entries.set(LONG, at + BUFFER_WORDS, buffers[i].byteSize() / WORD);
-            which.entries.set(LONG, at + BUFFER_BUF, buffers[i].address());
+        System.arraycopy(buffers, 1, which.others, 0, others);
+        which.otherCount = others;
+        which.allWords = words;
+        for (int i = 0; i < others; i++) {
+            which.entries.set(LONG, BUFFER_SIZE * i + BUFFER_WORDS, which.others[i].byteSize() / WORD);
+            which.entries.set(LONG, BUFFER_SIZE * i + BUFFER_BUF, which.others[i].address());
         }
-        memory.set(LONG, which.table, which.entries.address());
-        memory.set(LONG, which.count, buffers.length - 1);
+        put(which.table, which.entries.address());
+        put(which.count, others);
     }
 
     private void set(References which, FlukeObject... objects) {
@@ -256,15 +279,15 @@ public final class Params {
             which.entries.setAtIndex(LONG, i, FlukeObject.addressOf(objects[i]));
         }
         which.size = objects.length;
-        memory.set(LONG, which.table, which.entries.address());
-        memory.set(LONG, which.count, objects.length);
+        put(which.table, which.entries.address());
+        put(which.count, objects.length);
     }
 
     // ---- What came
 
     /** {@return how many bytes have come since the room was set} */
     public long received() {
-        return WORD * in.words - room();
+        return WORD * in.allWords - room();
     }
 
     /** {@return how many bytes of room are left} */
@@ -279,7 +302,7 @@ public final class Params {
 
     /** {@return how many references can still come} */
     public int referenceRoom() {
-        return (int) memory.get(LONG, RECV_REF_COUNT);
+        return (int) get(RECV_REF_COUNT);
     }
 
     /** {@return how many bytes there are to send: after FLUKE_IPC_INTERRUPTED those that have not been taken, else all that were set} */
@@ -289,16 +312,33 @@ public final class Params {
 
     /** {@return how many references there are to send, as {@link #unsent}} */
     public int referencesUnsent() {
-        return (int) memory.get(LONG, outReferences.count);
+        return (int) get(outReferences.count);
     }
 
     private long left(Buffers which) {
-        long words = memory.get(LONG, which.first + BUFFER_WORDS);
-        int after = (int) memory.get(LONG, which.count);
-        for (int i = which.size - after; i < which.size; i++) {
-            words += which.parts[i].byteSize() / WORD;
+        long words = get(which.words);
+        if (which.otherCount > 0) {
+            int after = (int) get(which.count);
+            for (int i = which.otherCount - after; i < which.otherCount; i++) {
+                words += which.others[i].byteSize() / WORD;
+            }
         }
         return WORD * words;
+    }
+
+    // By address, at a place of the structure: through a segment of ten words the same costs twice as much.
+
+    private void put(long place, long value) {
+        MEMORY.set(LONG, address + place, value);
+        java.lang.ref.Reference.reachabilityFence(this);
+    }
+
+    private long get(long place) {
+        try {
+            return MEMORY.get(LONG, address + place);
+        } finally {
+            java.lang.ref.Reference.reachabilityFence(this);
+        }
     }
 
     // ---- Use
@@ -312,21 +352,32 @@ public final class Params {
         checkAlive(params.out);
         checkAlive(params.in);
         params.inUse = true;
+        params.in.intact = false;
         return params.address;
     }
 
     private static void checkAlive(Buffers which) {
-        for (int i = 0; i < which.size; i++) {
-            if (!which.parts[i].scope().isAlive()) {
-                throw new IllegalStateException("the arena of a buffer is closed");
-            }
+        if (!which.lasts) {
+            checkAlive(which.first);
+        }
+        for (int i = 0; i < which.otherCount; i++) {
+            checkAlive(which.others[i]);
         }
     }
 
-    /** The call has ended. */
-    static void end(Params params) {
+    private static void checkAlive(MemorySegment buffer) {
+        if (!buffer.scope().isAlive()) {
+            throw new IllegalStateException("the arena of a buffer is closed");
+        }
+    }
+
+    /** The call has ended with this status. */
+    static void end(Params params, int status) {
         if (params != null) {
             params.inUse = false;
+            if (status == FlukeIpc.FLUKE_IPC_INTERRUPTED) {
+                params.out.intact = false;
+            }
             java.lang.ref.Reference.reachabilityFence(params);
         }
     }

@@ -48,6 +48,12 @@ public final class Lasting {
                 || kind == CONFINED && segment.isAccessibleBy(Thread.currentThread()) && scope.isAlive();
     }
 
+    /** {@return whether the segment's address can be used by any thread as long as somebody has the segment: its arena cannot be closed} */
+    public static boolean always(MemorySegment segment) {
+        Class<?> kind = segment.scope().getClass();
+        return kind == GLOBAL || kind == AUTOMATIC;
+    }
+
     /**
      * Refuses memory that this thread must not use now, as the JDK does when it is passed.
      *

@@ -2993,6 +2993,64 @@ public class fluke_ipc_h extends fluke_ipc_h$shared {
         }
     }
 
+    private static class tpy_fluke_bind {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            fluke_ipc_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_fluke_bind");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_bind()
+     * }
+     */
+    public static FunctionDescriptor tpy_fluke_bind$descriptor() {
+        return tpy_fluke_bind.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_bind()
+     * }
+     */
+    public static MethodHandle tpy_fluke_bind$handle() {
+        return tpy_fluke_bind.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_bind()
+     * }
+     */
+    public static MemorySegment tpy_fluke_bind$address() {
+        return tpy_fluke_bind.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fluke_error_t tpy_fluke_bind()
+     * }
+     */
+    public static int tpy_fluke_bind() {
+        var mh$ = tpy_fluke_bind.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_fluke_bind");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class tpy_fluke_client {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             fluke_ipc_h.C_INT,
@@ -3248,6 +3306,15 @@ public class fluke_ipc_h extends fluke_ipc_h$shared {
      */
     public static int FLUKE_INSANITY_BAD_BUFFER() {
         return FLUKE_INSANITY_BAD_BUFFER;
+    }
+    private static final int TPY_FLUKE_UNBOUND = (int)-2147483647L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_FLUKE_UNBOUND -2147483647
+     * }
+     */
+    public static int TPY_FLUKE_UNBOUND() {
+        return TPY_FLUKE_UNBOUND;
     }
 }
 
