@@ -48,8 +48,18 @@ static bool call(unsigned seed)
 
 /* ---- Death ---- */
 
+/* Waits until the count is that high. Who started us may be gone meanwhile: then so are we. */
+static void wait_until(_Atomic unsigned *counted, unsigned least)
+{
+    while (atomic_load(counted) < least) {
+        if (atomic_load(&harm_shared[HARM_OVER])) _exit(1);
+        sched_yield();
+    }
+}
+
 static int clients(const char *name, unsigned count)
 {
+    harm_watch_input();
     open_gate(name);
     for (unsigned i = 0; i < count; i++) {
         atomic_store(&harm_shared[HARM_CALLS], 0);
@@ -62,7 +72,7 @@ static int clients(const char *name, unsigned count)
             }
         }
         if (i % 4) /* else somewhere in its set-up */
-            while (atomic_load(&harm_shared[HARM_CALLS]) == 0) sched_yield();
+            wait_until(&harm_shared[HARM_CALLS], 1);
         harm_linger(200);
         harm_end(victim);
         CHECK(call(i));
@@ -90,14 +100,15 @@ static _Noreturn void serve(const char *name)
 
 static int servers(const char *name, unsigned count)
 {
+    harm_watch_input();
     for (unsigned i = 0; i < count; i++) {
         atomic_store(&harm_shared[HARM_CALLS], 0);
         unsigned life = atomic_load(&harm_shared[HARM_LIFE]);
         pid_t victim = harm_start();
         if (victim == 0) serve(name);
-        while (atomic_load(&harm_shared[HARM_LIFE]) == life) sched_yield();
+        wait_until(&harm_shared[HARM_LIFE], life + 1);
         if (i % 8) /* else before it has a client */
-            while (atomic_load(&harm_shared[HARM_CALLS]) < 3) sched_yield();
+            wait_until(&harm_shared[HARM_CALLS], 3);
         harm_linger(200);
         harm_end(victim);
     }
