@@ -89,11 +89,12 @@ int tpy_connection_open(pid_t pid, uint32_t port, uint32_t tag, uint64_t cookie,
 }
 
 /* With the lock: nobody may begin on its lanes, and who is in the middle is told. */
-static void end_lanes(struct tpy_connection *connection, uint32_t error)
+static void end_lanes(struct tpy_connection *connection, uint32_t error, bool tidy)
 {
     for (struct tpy_lane *lane = connection->lanes; lane; lane = lane->next) {
         uint32_t none = 0;
         atomic_compare_exchange_strong(&lane->over, &none, error);
+        if (tidy) atomic_store(&lane->thread->untidy, true);
         tpy_thread_notify(lane->thread);
     }
 }
@@ -121,7 +122,7 @@ void tpy_connection_unwatch(struct tpy_connection *connection, struct tpy_watch 
     pthread_mutex_unlock(&tpy_connections_lock);
 }
 
-void tpy_connection_close(struct tpy_connection *connection)
+static void end(struct tpy_connection *connection, bool tidy)
 {
     pthread_mutex_lock(&tpy_connections_lock);
     uint32_t state = atomic_load(&connection->state);
@@ -131,7 +132,7 @@ void tpy_connection_close(struct tpy_connection *connection)
     }
     atomic_store(&connection->state, TPY_CONNECTION_CLOSED);
     tell_watches(connection);
-    end_lanes(connection, EBADF);
+    end_lanes(connection, EBADF, tidy);
     connection->lanes = NULL; /* each is freed by its thread, when that next looks */
     struct tpy_link *link = connection->link;
     for (struct tpy_connection **at = &link->connections; *at; at = &(*at)->next)
@@ -149,6 +150,9 @@ void tpy_connection_close(struct tpy_connection *connection)
     give_back(connection);
     pthread_mutex_unlock(&tpy_connections_lock);
 }
+
+void tpy_connection_close(struct tpy_connection *connection) { end(connection, false); }
+void tpy_connection_bury(struct tpy_connection *connection) { end(connection, true); }
 
 uint64_t tpy_connection_reply(const struct tpy_connection *connection) { return connection->reply; }
 uint32_t tpy_connection_port_flags(const struct tpy_connection *connection) { return connection->port_flags; }
@@ -201,7 +205,7 @@ static void gone(struct tpy_connection *connection)
 {
     atomic_store(&connection->state, TPY_CONNECTION_GONE);
     tell_watches(connection);
-    end_lanes(connection, ESRCH);
+    end_lanes(connection, ESRCH, false);
 }
 
 /* Calls back with no lock held, once for each connection of the link that is gone. */

@@ -31,6 +31,11 @@ int tpy_connection_open(pid_t pid, uint32_t port, uint32_t tag, uint64_t cookie,
 
 /* Ends the connection: threads blocked in an offer on it return -EBADF, later offers too. The record is freed with its last user. */
 void tpy_connection_close(struct tpy_connection *connection);
+/* The same, and threads that sleep in a receive wake to free what they had for offers on it, which else each does when it next makes or closes
+ * something. For a face that is not used in signal handlers: one that receives in the middle of a pulse of its thread would free too much. */
+void tpy_connection_bury(struct tpy_connection *connection);
+/* Frees what the calling thread has for offers on connections whose server is gone: marks and descriptors of its last offers there, too. */
+void tpy_lane_leave_gone(void);
 
 /* The server's answer word given by attach (struct tpy_port_ops), its port flags, and who it is. */
 uint64_t tpy_connection_reply(const struct tpy_connection *connection);

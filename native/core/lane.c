@@ -70,6 +70,43 @@ void tpy_lane_sweep(struct tpy_thread *thread)
     }
 }
 
+/* With the lock. False: its connection was closed, and it is in no list any more. */
+static bool unlist(struct tpy_lane *lane)
+{
+    for (struct tpy_lane **at = &lane->connection->lanes; *at; at = &(*at)->next)
+        if (*at == lane) {
+            *at = lane->next;
+            return true;
+        }
+    return false;
+}
+
+void tpy_lane_leave_gone(void)
+{
+    TPY_KEEPS_ERRNO;
+    struct tpy_thread *thread = tpy_thread_current;
+    for (uint32_t i = 0; thread && i < thread->lane_capacity; i++) {
+        struct tpy_lane *lane = thread->lanes[i];
+        if (!lane || lane->offer || atomic_load(&lane->connection->state) != TPY_CONNECTION_GONE) continue;
+        pthread_mutex_lock(&tpy_connections_lock);
+        bool listed = unlist(lane);
+        pthread_mutex_unlock(&tpy_connections_lock);
+        if (!listed) continue; /* for the sweep */
+        thread->lanes[i] = NULL;
+        lane_free(lane);
+    }
+}
+
+void tpy_lane_tidy(struct tpy_thread *thread)
+{
+    TPY_KEEPS_ERRNO;
+    atomic_store(&thread->untidy, false);
+    /* We may have been told in the middle of a burial: the lanes are ours to free when it is over. */
+    pthread_mutex_lock(&tpy_connections_lock);
+    pthread_mutex_unlock(&tpy_connections_lock);
+    tpy_lane_sweep(thread);
+}
+
 struct tpy_lane *tpy_lane_make(struct tpy_thread *thread, struct tpy_connection *connection, int *error)
 {
     TPY_KEEPS_ERRNO;
@@ -133,14 +170,8 @@ void tpy_lane_drop_all(struct tpy_thread *thread)
     for (uint32_t i = 0; i < thread->lane_capacity; i++) {
         struct tpy_lane *lane = thread->lanes[i];
         if (!lane) continue;
-        bool listed = false;
         pthread_mutex_lock(&tpy_connections_lock);
-        for (struct tpy_lane **at = &lane->connection->lanes; *at; at = &(*at)->next)
-            if (*at == lane) {
-                *at = lane->next;
-                listed = true;
-                break;
-            }
+        bool listed = unlist(lane);
         pthread_mutex_unlock(&tpy_connections_lock);
         struct tpy_say say = {.type = TPY_SAY_UNBIND, .version = TPY_WIRE_VERSION, .exchange = lane->exchange};
         if (listed && !atomic_load(&lane->link->dead)) tpy_link_say(lane->link, &say, NULL, 0);

@@ -88,6 +88,9 @@ static inline struct tpy_lane *tpy_lane_get(struct tpy_thread *thread, struct tp
 }
 /* Frees the thread's lanes on connections that were closed. By the thread itself; done at each close and each new lane. */
 void tpy_lane_sweep(struct tpy_thread *thread);
+/* The same before the thread goes to sleep as a receiver, once connections were buried (tpy_connection_bury). */
+static inline bool tpy_lane_untidy(struct tpy_thread *thread) { return TPY_UNLIKELY(atomic_load_explicit(&thread->untidy, memory_order_relaxed)); }
+void tpy_lane_tidy(struct tpy_thread *thread);
 int tpy_lane_bulk(struct tpy_lane *lane); /* 0 or -errno */
 void tpy_lane_drop_all(struct tpy_thread *thread);
 

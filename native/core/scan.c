@@ -3,6 +3,7 @@
 
 #include "core/errors.h"
 #include "core/inspect.h"
+#include "core/lane.h"
 
 #define HOT_WORDS (TPY_WAIT_WORDS - 1)
 
@@ -68,6 +69,7 @@ int tpy_scan_sleep(struct tpy_scan *scan, uint8_t cpu, int64_t deadline, int64_t
     unsigned count = 0;
     uint32_t all = 1; /* or more */
     if (deadline != TPY_NEVER && tpy_now() >= deadline) return -ETIMEDOUT;
+    if (tpy_lane_untidy(scan->thread)) tpy_lane_tidy(scan->thread);
     tpy_lock_take(&port->lock);
     bool quiet = !tpy_have_waitv() || set_sleep_bits(scan, words, &count, &all), narrows = quiet && count > 0 && tpy_spin_sleeps(spin);
     /* So that the client that wakes us knows not to spin in our way. The first word is that of the exchange used last. */

@@ -93,6 +93,7 @@ struct tpy_thread *tpy_thread_begin(void)
         atomic_store(&thread->cancelled, 0);
         thread->priority_set = -1;
         thread->on_sleep = NULL;
+        atomic_store(&thread->untidy, false);
         memset(&thread->receive_spin, 0, sizeof thread->receive_spin);
         atomic_store(&thread->alive, true);
     }

@@ -23,6 +23,7 @@ struct tpy_thread {
     _Atomic bool alive;
     int16_t priority_set;        /* -1: by policy */
     uint8_t priority_policy;
+    _Atomic bool untidy;         /* has lanes to free: tpy_lane_tidy */
     struct tpy_lane **lanes;     /* by connection index; owned by this thread */
     uint32_t lane_capacity;
     struct tpy_spin receive_spin; /* as a receiver, on whatever port */

@@ -1,8 +1,9 @@
 /*
- * partner: threads this process has sent to or waited for: the connection to each one's port. Found by id; made at the first use, dropped
- * after the partner's end. Ids are never used again, so a record found for an id is right for as long as it exists.
+ * partner: threads this process has sent to or waited for: the connection to each one's port. Found by id; made at the first use, let go
+ * a tenth of a second after the partner's end at most. Ids are never used again, so a record found for an id is right for as long as it exists.
  *
- * Owner: the process. Any thread. Records are never freed, only used again: tpy_l4_partner checks the id before and after it reads.
+ * Owner: the process. Any thread finds and enters; the watcher of the core takes out. Records are never freed, only used again:
+ * tpy_l4_partner_read checks the id before and after it reads.
  */
 #ifndef TPY_L4_PARTNER_H
 #define TPY_L4_PARTNER_H
@@ -11,12 +12,14 @@
 
 #include "l4/local.h"
 
+#define TPY_L4_GONE 1u
+#define TPY_L4_GONE_LONG 2u /* a moment ago: nobody is about to use it any more */
 struct tpy_l4_partner {
     _Atomic uint64_t id; /* 0: free */
     struct tpy_connection *_Atomic connection;
     _Atomic pid_t pid;
     _Atomic uint32_t thread;
-    _Atomic uint32_t gone;
+    _Atomic uint32_t gone; /* 0, or TPY_L4_GONE* */
     struct tpy_l4_partner *next; /* in its chain, or free */
 };
 

@@ -43,13 +43,6 @@ final class Honest implements AutoCloseable {
         assertArrayEquals(message, caller.call(message));
     }
 
-    /** Another one comes, is served, and goes; with it goes what was kept of partners until the next one is looked for. */
-    static void comesAnew(Gate gate, String name) {
-        try (Honest honest = new Honest(gate, name)) {
-            org.tetrapylon.support.Observe.until(() -> honest.check() > 100);
-        }
-    }
-
     /** Whether it goes on well. {@return how many calls it has made} */
     long check() {
         assertNull(thrown, () -> String.valueOf(thrown));

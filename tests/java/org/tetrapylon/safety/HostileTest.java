@@ -54,10 +54,7 @@ class HostileTest {
                 peer.endWell();
                 other.endWell();
             }
-            Honest.comesAnew(gate, name);
-            if (gate != Gate.L4) { // a thread of L4 may keep more of the dead than its last partner: not settled
-                before.awaitAgain();
-            }
+            before.awaitAgain();
             long last = one.check();
             Observe.until(() -> one.check() > last + 100);
         }
@@ -102,10 +99,7 @@ class HostileTest {
             checkWritten(peer.expect("done"));
             peer.endWell();
             victim.endWell();
-            Honest.comesAnew(gate, name);
-            if (gate != Gate.L4) { // a thread of L4 may keep more of the dead than its last partner: not settled
-                before.awaitAgain();
-            }
+            before.awaitAgain();
             long last = honest.check();
             Observe.until(() -> honest.check() > last + 100);
         }

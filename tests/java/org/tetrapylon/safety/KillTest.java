@@ -36,7 +36,6 @@ class KillTest {
             long calls = honest.check();
             peer.expect("done " + deaths);
             peer.endWell();
-            Honest.comesAnew(gate, name);
             before.awaitAgain();
             assertTrue(honest.check() > calls);
         }
