@@ -40,7 +40,7 @@ static int bind(struct tpy_lane *lane)
 {
     struct tpy_say say = {.type = TPY_SAY_BIND, .connection = lane->connection->id, .thread = lane->thread->number}, reply = {0};
     void *map = NULL;
-    lane->fences = tpy_fence_peers();
+    lane->fences = tpy_fence_known();
     if (lane->fences) say.flags = TPY_BIND_FENCES;
     int fd, result = tpy_link_request(lane->link, &say, &reply, &fd);
     if (result == 0) result = fd < 0 ? -EPROTO : tpy_memory_map(fd, sizeof(struct tpy_shared), true, NULL, &map);

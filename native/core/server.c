@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/errors.h"
+#include "core/fork.h"
 #include "core/inspect.h"
 #include "core/port_record.h"
 #include "core/server_closing.h"
@@ -109,6 +110,14 @@ static void detach(struct tpy_link *link, const struct tpy_say *say)
         }
 }
 
+/* Whether the kernel fences this process's threads when a client asks for it; asked at the first client's that may ask. */
+static enum { FENCED_UNKNOWN, FENCED_YES, FENCED_NO } fenced;
+static bool fence_joined(void)
+{
+    if (fenced == FENCED_UNKNOWN) fenced = tpy_fence_join() ? FENCED_YES : FENCED_NO;
+    return fenced == FENCED_YES;
+}
+
 static void bind(struct tpy_link *link, const struct tpy_say *say)
 {
     struct tpy_say answer = {0};
@@ -123,7 +132,7 @@ static void bind(struct tpy_link *link, const struct tpy_say *say)
         exchange->link = link;
         exchange->client = client;
         exchange->thread = say->thread;
-        exchange->fenced = (say->flags & TPY_BIND_FENCES) && tpy_fence_join();
+        exchange->fenced = (say->flags & TPY_BIND_FENCES) && fence_joined();
         answer.exchange = tpy_exchange_index(exchange);
         result = tpy_port_bind(client->port, exchange);
         if (result == 0) {
@@ -285,8 +294,11 @@ static void on_died(struct tpy_link *link)
     }
 }
 
+static void in_child(void) { fenced = FENCED_UNKNOWN; /* it joins for itself */ }
+
 __attribute__((constructor)) static void begin(void)
 {
+    tpy_at_fork_child(in_child);
     tpy_watcher_server_hooks.say = on_say;
     tpy_watcher_server_hooks.died = on_died;
 }

@@ -128,6 +128,11 @@ bool tpy_fence_threads(void)
 }
 
 bool tpy_fence_peers(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }
+bool tpy_fence_known(void)
+{
+    long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    return commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+}
 bool tpy_fence_join(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
 void tpy_close(int fd) { syscall(SYS_close, fd); }

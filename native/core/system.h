@@ -98,6 +98,8 @@ bool tpy_fence_threads(void);
 /* The same in every thread of all processes that have joined, ours or not. False: the kernel would not. */
 bool tpy_fence_peers(void);
 bool tpy_fence_join(void);
+/* Whether the kernel says that it would make such fences; none is made. */
+bool tpy_fence_known(void);
 
 /* close and pwrite, which are no cancellation points here: a thread that is to be cancelled must not end with a lock of ours. */
 void tpy_close(int fd);
