@@ -4,7 +4,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
+
+#include "core_support.h"
 
 enum { SERVERS = 3, CLIENTS = 4, CONVERSATIONS = 150, TURNS = 4 };
 
@@ -140,8 +143,8 @@ static void *serves_its_own(void *argument)
     }
 }
 
-/* Calls the server of this port set so often; with SETS as its word the server ends. */
-static void call_one(uint32_t set, uint32_t word0, uint32_t calls)
+/* Calls the server of this port set so often, and counts; with SETS as its word the server ends. */
+static void call_one(uint32_t set, uint32_t word0, uint32_t calls, _Atomic uint32_t *count)
 {
     fluke_ref_t dest;
     CHECK_STATUS(fluke_ref_create(&dest), FLUKE_SUCCESS);
@@ -152,12 +155,18 @@ static void call_one(uint32_t set, uint32_t word0, uint32_t calls)
         CHECK_STATUS(fluke_ipc_client_connect_send_over_receive(&dest, &params), FLUKE_IPC_RECV_DISCONNECTED);
         CHECK_EQ(answer[0], word0);
         CHECK_EQ(answer[1], i);
+        atomic_fetch_add(count, 1);
     }
     CHECK_STATUS(fluke_ref_destroy(&dest), FLUKE_SUCCESS);
 }
 
-static void calls_one(void *set) { call_one((uint32_t)(uintptr_t)set, (uint32_t)(uintptr_t)set, CALLS); }
-static void calls_for_ever(void *set) { call_one((uint32_t)(uintptr_t)set, (uint32_t)(uintptr_t)set, UINT32_MAX); }
+static _Atomic uint32_t *victims_calls; /* shared with the victim of the moment */
+static void calls_one(void *set)
+{
+    _Atomic uint32_t count = 0;
+    call_one((uint32_t)(uintptr_t)set, (uint32_t)(uintptr_t)set, CALLS, &count);
+}
+static void calls_for_ever(void *set) { call_one((uint32_t)(uintptr_t)set, (uint32_t)(uintptr_t)set, UINT32_MAX, victims_calls); }
 
 /* A thread on each of three port sets; clients of all at once, some of whom are killed. */
 CASE_LIMIT(threads_on_port_sets_of_their_own, 30)
@@ -165,8 +174,10 @@ CASE_LIMIT(threads_on_port_sets_of_their_own, 30)
     pthread_t servers[SETS];
     pid_t children[SETS * CALLERS_OF_EACH];
     fluke_port_t ports[SETS];
+    _Atomic uint32_t own_count = 0;
 
     fluke_alone();
+    victims_calls = core_share(sizeof *victims_calls);
     for (uintptr_t i = 0; i < SETS; i++) {
         CHECK_STATUS(fluke_pset_create(&own_sets[i]), FLUKE_SUCCESS);
         CHECK_STATUS(fluke_port_create(&ports[i], NULL), FLUKE_SUCCESS);
@@ -177,15 +188,16 @@ CASE_LIMIT(threads_on_port_sets_of_their_own, 30)
     for (uintptr_t i = 0; i < SETS * CALLERS_OF_EACH; i++)
         children[i] = check_fork(calls_one, (void *)(i % SETS));
     for (uintptr_t i = 0; i < 12; i++) {
+        atomic_store(victims_calls, 0);
         pid_t victim = check_fork(calls_for_ever, (void *)(i % SETS));
-        usleep((useconds_t)(i * 300));
+        while (atomic_load(victims_calls) < i * 10) sched_yield(); /* the first one is killed in its set-up, or in its first call */
         CHECK_SYS(kill(victim, SIGKILL));
         CHECK_SYS(waitpid(victim, NULL, 0));
     }
     for (int i = 0; i < SETS * CALLERS_OF_EACH; i++)
         check_join(children[i]);
     for (uint32_t i = 0; i < SETS; i++) {
-        call_one(i, SETS, 1);
+        call_one(i, SETS, 1, &own_count);
         CHECK_EQ(pthread_join(servers[i], NULL), 0);
     }
 }
