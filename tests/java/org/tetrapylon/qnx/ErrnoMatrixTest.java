@@ -10,46 +10,26 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.ThreadState;
 import org.tetrapylon.support.Background;
 
 /** Bad input through Java: each call gives the error that its documentation names, and nothing is lost or harmed by it. */
-@Timeout(60)
-class ErrnoMatrixTest {
+class ErrnoMatrixTest extends OneChannel {
 
     private static final int NO_COID = 12_345;
     private static final int NO_CHID = 1_000;
     private static final long NO_RCVID = 0x7fff_0001;
 
-    private final Arena arena = Arena.ofShared();
     private final MemorySegment nothing = MemorySegment.NULL;
     /** Native memory that is not there. */
     private final MemorySegment bad = MemorySegment.ofAddress(16).reinterpret(4096);
     private final MemorySegment good = arena.allocate(4096);
     private final MsgInfo info = new MsgInfo(arena);
-    private int chid;
-    private int coid;
-
-    @BeforeEach
-    void open() {
-        chid = Neutrino.channelCreate(0);
-        coid = Neutrino.connectAttach(0, 0, chid, Neutrino._NTO_SIDE_CHANNEL, 0);
-    }
-
-    @AfterEach
-    void close() {
-        Neutrino.connectDetach_r(coid);
-        Neutrino.channelDestroy_r(chid);
-        arena.close();
-    }
 
     private static void expect(int errno, LongSupplier twin, Runnable call) {
         assertEquals(Errno.name(errno), Errno.name((int) -twin.getAsLong()));

@@ -10,10 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.tetrapylon.Errno;
@@ -24,31 +21,14 @@ import org.tetrapylon.support.Background;
 import org.tetrapylon.support.Observe;
 
 /** The errno matrix: each form of each call, with its twin, gives each error that it can give: the plain one throws it, the twin returns it. */
-@Timeout(60)
-class FormsTest {
+class FormsTest extends OneChannel {
 
     private static final int SIZE = 48;
 
-    private final Arena arena = Arena.ofShared();
     /** Native memory that is not there. */
     private final MemorySegment bad = MemorySegment.ofAddress(16).reinterpret(4096);
     private final MemorySegment message = arena.allocate(SIZE);
     private final MemorySegment room = arena.allocate(SIZE);
-    private int chid;
-    private int coid;
-
-    @BeforeEach
-    void open() {
-        chid = Neutrino.channelCreate(0);
-        coid = Neutrino.connectAttach(0, 0, chid, Neutrino._NTO_SIDE_CHANNEL, 0);
-    }
-
-    @AfterEach
-    void close() {
-        Neutrino.connectDetach_r(coid);
-        Neutrino.channelDestroy_r(chid);
-        arena.close();
-    }
 
     private interface Send {
         long call(int coid, MemorySegment out, MemorySegment in, Arena arena);

@@ -12,8 +12,6 @@ import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,22 +24,7 @@ import org.tetrapylon.support.Observe;
 
 /** Which memory a call takes, and that it stays where it is until the call has ended: what Java promises of its segments. */
 @Timeout(90)
-class MemoryTest {
-
-    private int chid;
-    private int coid;
-
-    @BeforeEach
-    void open() {
-        chid = Neutrino.channelCreate(0);
-        coid = Neutrino.connectAttach(0, 0, chid, Neutrino._NTO_SIDE_CHANNEL, 0);
-    }
-
-    @AfterEach
-    void close() {
-        Neutrino.connectDetach_r(coid);
-        Neutrino.channelDestroy_r(chid);
-    }
+class MemoryTest extends OneChannel {
 
     /** The kinds of arenas; each is made by the thread that uses it. */
     private enum Kind {

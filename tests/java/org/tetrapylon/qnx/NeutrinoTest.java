@@ -12,35 +12,14 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.tetrapylon.Errno;
 import org.tetrapylon.TetrapylonException;
 import org.tetrapylon.support.Background;
 import org.tetrapylon.support.Observe;
 
 /** The documented functions under their documented names: what each does, within one process. */
-@Timeout(60)
-class NeutrinoTest {
-
-    private final Arena arena = Arena.ofShared();
-    private int chid;
-    private int coid;
-
-    @BeforeEach
-    void open() {
-        chid = Neutrino.channelCreate(0);
-        coid = Neutrino.connectAttach(0, 0, chid, Neutrino._NTO_SIDE_CHANNEL, 0);
-    }
-
-    @AfterEach
-    void close() {
-        Neutrino.connectDetach_r(coid);
-        Neutrino.channelDestroy_r(chid);
-        arena.close();
-    }
+class NeutrinoTest extends OneChannel {
 
     private MemorySegment text(String text) {
         return arena.allocateFrom(text);

@@ -16,10 +16,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -32,26 +29,9 @@ import org.tetrapylon.support.Observe;
 import org.tetrapylon.support.PeerProcess;
 
 /** What the documents of the QNX gate promise, sentence by sentence, where no other test here is about it (docs/qnx-tests.md). */
-@Timeout(60)
-class SentencesTest {
+class SentencesTest extends OneChannel {
 
-    private final Arena arena = Arena.ofShared();
     private final MemorySegment buffer = arena.allocate(64);
-    private int chid;
-    private int coid;
-
-    @BeforeEach
-    void open() {
-        chid = Neutrino.channelCreate(0);
-        coid = Neutrino.connectAttach(0, 0, chid, Neutrino._NTO_SIDE_CHANNEL, 0);
-    }
-
-    @AfterEach
-    void close() {
-        Neutrino.connectDetach_r(coid);
-        Neutrino.channelDestroy_r(chid);
-        arena.close();
-    }
 
     private static int errnoOf(Runnable call) {
         return assertThrows(TetrapylonException.class, call::run).errno();
