@@ -407,7 +407,7 @@ int tpy_exchange_info(struct tpy_exchange *exchange, uint32_t serial, struct tpy
         *info = (struct tpy_exchange_info){.pid = exchange->link->who.pid, .uid = exchange->link->who.uid, .gid = exchange->link->who.gid,
             .thread = exchange->thread, .tag = exchange->tag, .kind = exchange->kind, .priority = exchange->priority,
             .send_length = exchange->send_length, .room = exchange->room, .received = exchange->received, .client = exchange->client->face,
-            .port = exchange->port, .unblock_requested = exchange->unblock_requested};
+            .port = exchange->client->port, .unblock_requested = exchange->unblock_requested};
     tpy_lock_give(&exchange->lock);
     return result;
 }

@@ -277,6 +277,7 @@ void tpy_port_unbind(struct tpy_port *port, struct tpy_exchange *exchange)
         hole->exchange->entry = exchange->entry;
     }
     atomic_store(&port->entry_count, last);
+    exchange->port = NULL; /* it has no entry: who waits for just this exchange must not look for one, nor touch its memory */
     /* A holder that waits for just this exchange must learn that it is gone. */
     tpy_port_hand_over(port, true);
 }

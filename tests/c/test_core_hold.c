@@ -15,6 +15,7 @@
 #include "core/exchange_record.h"
 #include "core/lane.h"
 #include "core/port_record.h"
+#include "core/scan.h"
 #include "core/strike.h"
 
 #define SOON (tpy_now() + 2000 * MS) /* of what must not last */
@@ -422,4 +423,31 @@ CASE(a_signal_does_not_end_the_waiting_that_clients_see)
     CHECK_EQ(tpy_receive(receiver.port, NULL, NULL, 0, 0, 0, &receipt), -ETIMEDOUT);
     CHECK_EQ(atomic_load(receiver.port->waits), TPY_WAITS_NOBODY);
     CHECK_OK(tpy_port_destroy(receiver.port));
+}
+
+/* ---- a holder that goes to sleep while its client goes ---- */
+
+CASE(a_holder_about_to_sleep_leaves_an_exchange_that_is_gone_alone)
+{
+    struct tpy_offer first = plain_offer(0);
+    struct client client;
+    uint32_t id;
+    struct tpy_port *port = core_port(&id);
+    client_start(&client, id);
+    struct tpy_receipt receipt = hold_first(&client, port, &first);
+    struct tpy_exchange *exchange = receipt.exchange;
+    struct tpy_filter only = {.only = exchange, .held = receipt.sequence};
+    struct tpy_receiver receiver = {.thread = tpy_thread_self(), .filter = &only};
+    struct tpy_scan scan = {.port = port, .receiver = &receiver, .thread = receiver.thread, .watched = &only, .shared = exchange->shared,
+        .seen = atomic_load(&exchange->shared->offer.post) & ~(uint64_t)TPY_POST_SLEEP, .events = tpy_thread_events(receiver.thread)};
+    tpy_lock_take(&port->lock);
+    CHECK(tpy_group_enter(port, NULL, &receiver));
+    tpy_lock_give(&port->lock);
+    /* It has looked, and given the lock. Now the watcher is in the middle of freeing the exchange: unbound, and its memory is nobody's any more. */
+    tpy_lock_take(&port->lock);
+    tpy_port_unbind(port, exchange);
+    tpy_lock_give(&port->lock);
+    CHECK_SYS(mprotect(exchange->shared, sizeof *exchange->shared, PROT_READ));
+    CHECK_EQ(tpy_scan_sleep(&scan, 0, SOON, tpy_now()), 0);
+    CHECK_EQ(tpy_receive(port, &only, NULL, 0, 0, SOON, &receipt), -ESRCH);
 }
