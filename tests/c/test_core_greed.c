@@ -184,7 +184,8 @@ CASE(another_user_takes_only_a_part_of_the_descriptors)
     unsigned before = core_descriptors();
     pid_t client = check_fork(send_descriptors, NULL);
     await(&scene->sent, 1);
-    CHECK_LE(core_descriptors(), before + 256 + 10);
+    CHECK_LE(core_descriptors(), before + 256 + TPY_SAY_FDS_MAX + 10); /* those of a message that is looked at just now */
+    while (core_descriptors() > before + 256 + 10) sched_yield();
     CHECK_EQ(core_call(connection, 100000, 1), 0);
     atomic_store(&scene->leave, 1);
     check_join(client);

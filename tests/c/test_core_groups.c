@@ -144,6 +144,7 @@ static void hold_up(int signal)
     (void)signal;
     atomic_store(&inside, true);
     while (!atomic_load(&released)) sched_yield();
+    atomic_store(&inside, false);
 }
 
 /* It sleeps on the posts it looks at, and from now until release() it does not run, with its wait as it stands. */
@@ -158,7 +159,12 @@ static void hold(pthread_t thread, pid_t tid)
     while (!atomic_load(&inside)) sched_yield();
 }
 
-static void release(void) { atomic_store(&released, true); }
+/* Returns when it goes on: the next one that is held up would hold up this one again. */
+static void release(void)
+{
+    atomic_store(&released, true);
+    while (atomic_load(&inside)) sched_yield();
+}
 
 static void end(struct tpy_port *port, struct server *servers, int count)
 {
