@@ -19,6 +19,8 @@
 struct tpy_watcher_hooks tpy_watcher_server_hooks, tpy_watcher_client_hooks;
 
 static int poll_fd = -1, wake_fd = -1;
+/* A link whose socket is watched, but not yet its process, may end at once: what is added after its burial would name it for ever. */
+static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
 static struct tpy_link *(*welcome)(void);
 static void (*forget)(struct tpy_link *);
 static struct {
@@ -39,20 +41,24 @@ int tpy_watcher_listen(int fd) { return watch(fd, &listen_mark); }
 
 int tpy_watcher_add(struct tpy_link *link)
 {
+    pthread_mutex_lock(&adding);
     int result = watch(link->fd, link);
     /* Half watched, it may be in the watcher's hands already: let it end there, as any other. */
     if (result == 0 && watch(link->pidfd, (void *)((uintptr_t)link | 1)) != 0) {
         atomic_store(&link->dropped, true);
         shutdown(link->fd, SHUT_RDWR);
     }
+    pthread_mutex_unlock(&adding);
     return result;
 }
 
 void tpy_watcher_bury(struct tpy_link *link)
 {
     if (atomic_exchange(&link->dead, true)) return;
+    pthread_mutex_lock(&adding);
     epoll_ctl(poll_fd, EPOLL_CTL_DEL, link->fd, NULL);
     epoll_ctl(poll_fd, EPOLL_CTL_DEL, link->pidfd, NULL);
+    pthread_mutex_unlock(&adding);
     shutdown(link->fd, SHUT_RDWR);
     (link->serving ? tpy_watcher_server_hooks : tpy_watcher_client_hooks).died(link);
     tpy_futex_wake_private(&link->replied, INT_MAX);
@@ -126,6 +132,7 @@ static void *watcher(void *unused)
 
 static void in_child(void)
 {
+    pthread_mutex_init(&adding, NULL);
     if (poll_fd >= 0) close(poll_fd);
     if (wake_fd >= 0) close(wake_fd);
     poll_fd = wake_fd = -1;
