@@ -13,6 +13,7 @@
 #include "core/inspect.h"
 #include "core/iov.h"
 #include "core/lane.h"
+#include "core/offer_steps.h"
 #include "core/strike.h"
 
 #define FDS_PATIENCE 1000000000ll /* ns */
@@ -57,8 +58,7 @@ static uint64_t writable(struct tpy_lane *lane, const struct iovec *parts, size_
     return TPY_NOWHERE;
 }
 
-/* False: the socket is full, try again later. */
-static bool ring(struct tpy_lane *lane)
+bool tpy_offer_ring(struct tpy_lane *lane)
 {
     struct tpy_say say = {.type = TPY_SAY_RING, .version = TPY_WIRE_VERSION, .port = lane->connection->port};
     return tpy_link_say(lane->link, &say, NULL, 0) != -EAGAIN;
@@ -115,8 +115,7 @@ static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t dead
     return result;
 }
 
-/* Until answered (0) or given up (the error). */
-static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool server_slept)
+int tpy_offer_await(struct tpy_lane *lane, struct tpy_offer *offer)
 {
     struct tpy_shared *shared = lane->shared;
     struct tpy_thread *thread = lane->thread;
@@ -126,17 +125,6 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
     bool stamped = false, rung = false;
     int result = 0;
     unsigned turns = 0;
-    lane->server_slept = server_slept;
-    if (TPY_LIKELY(!lane->streaming && !server_slept && lane->server_cpu != tpy_cpu())) {
-        tpy_spin_let_be(&lane->spin);
-        tpy_own(&shared->offer); /* the server has read it by now, and does not look again before it is likely to be written */
-        bool found = tpy_lane_is_done(lane, atomic_load_explicit(&shared->answer.answer, memory_order_acquire));
-        tpy_spin_looked(&lane->spin, found);
-        if (TPY_LIKELY(found)) {
-            tpy_spin_hot(&lane->spin);
-            return 0;
-        }
-    }
     for (;;) {
         poll.events = tpy_thread_events(thread);
         poll.seen = atomic_load_explicit(&shared->answer.answer, memory_order_acquire);
@@ -207,7 +195,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
         int64_t until = wait.deadline;
         /* A continuation goes to who holds the exchange, and that one, if it waits, sleeps on the post itself. */
         uint32_t bell = rung ? TPY_RING_NO : atomic_load(lane->ring);
-        if (bell != TPY_RING_NO && !(bell == TPY_RING_LATER && (offer->flags & TPY_OFFER_CONTINUE)) && !(rung = ring(lane))) {
+        if (bell != TPY_RING_NO && !(bell == TPY_RING_LATER && (offer->flags & TPY_OFFER_CONTINUE)) && !(rung = tpy_offer_ring(lane))) {
             int64_t soon = tpy_now() + RING_RETRY;
             if (soon < until) until = soon;
         }
@@ -223,7 +211,7 @@ static int wait_answer(struct tpy_lane *lane, struct tpy_offer *offer, bool serv
     }
 }
 
-static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
+int tpy_offer_finish(struct tpy_lane *lane, struct tpy_offer *offer)
 {
     const struct tpy_answer_area *answer = &lane->shared->answer;
     unsigned flags = answer->flags;
@@ -252,16 +240,6 @@ static int finish(struct tpy_lane *lane, struct tpy_offer *offer)
     offer->length = length;
     offer->held = (flags & TPY_ANSWER_HOLD) != 0;
     return 0;
-}
-
-/* Posts: the old word tells whether a receiver sleeps on it. */
-static inline bool post(struct tpy_lane *lane)
-{
-    _Atomic uint64_t *word = &lane->shared->offer.post;
-    uint64_t old = atomic_exchange_explicit(word, (uint64_t)lane->oneway_put << 32 | (uint64_t)lane->posted << 1, memory_order_seq_cst);
-    if (TPY_LIKELY(!(old & TPY_POST_SLEEP))) return false;
-    tpy_futex_wake(word, INT_MAX); /* receivers with different filters may sleep on it */
-    return true;
 }
 
 /* Windows with parts beyond the inline bytes, or that cannot be read or written. 0 or -errno. */
@@ -321,8 +299,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     offer->held = 0;
     lane->streaming = false;
     lane->offer = offer;
-    lane->sequence = (lane->sequence + 1) & TPY_SEQUENCE_MASK;
-    if (TPY_UNLIKELY(lane->sequence == 0)) lane->sequence = 1;
+    tpy_offer_count(lane);
     if (TPY_UNLIKELY(got < here || room_end != TPY_NOWHERE || (lane->send_length | lane->room) > TPY_INLINE))
         result = prepare_hard(lane, got, here, room_end, &flags);
     /* A small reply may come as push records too: their position starts at 0 in each offer. */
@@ -339,17 +316,17 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         area->send_length = (uint32_t)lane->send_length;
         area->room = (uint32_t)lane->room;
         lane->posted = lane->sequence;
-        bool slept = post(lane);
+        bool slept = tpy_offer_post(lane);
         bell = atomic_load_explicit(lane->ring, memory_order_seq_cst);
-        if (TPY_UNLIKELY(bell == TPY_RING_NOW)) ring(lane);
-        result = wait_answer(lane, offer, slept);
+        if (TPY_UNLIKELY(bell == TPY_RING_NOW)) tpy_offer_ring(lane);
+        result = TPY_LIKELY(tpy_offer_look(lane, slept)) ? 0 : tpy_offer_await(lane, offer);
     } else if (result == -ESRCH) { /* the set-up found nobody, and later offers need not try */
         bell = TPY_RING_GONE;
         atomic_store(&lane->over, ESRCH);
     }
     if (TPY_LIKELY(result == 0)) {
         offer->reached = TPY_REACHED_CONFIRMED;
-        result = finish(lane, offer);
+        result = tpy_offer_finish(lane, offer);
     }
     /* The port was gone before the call, though the news of it had not come yet. */
     if (TPY_UNLIKELY(bell == TPY_RING_GONE) && result == -ESRCH && tpy_strike_stage(lane, offer) == TPY_REACHED_NOTHING) result = -EBADF;
@@ -372,14 +349,13 @@ int tpy_hang_up(struct tpy_connection *connection)
     struct tpy_lane *lane = thread && connection->index < thread->lane_capacity ? thread->lanes[connection->index] : NULL;
     if (!lane || lane->generation != atomic_load(&connection->generation)) return -EBADF;
     if (atomic_load(&lane->over) || lane->offer) return -EBADF;
-    lane->sequence = (lane->sequence + 1) & TPY_SEQUENCE_MASK;
-    if (lane->sequence == 0) lane->sequence = 1;
+    tpy_offer_count(lane);
     /* Nobody answers it, so we do not wait, and our next offer may stand there when the server looks. */
     tpy_strike_void(lane);
     lane->shared->offer.flags = TPY_OFFER_HANGUP;
     lane->posted = lane->sequence;
-    post(lane);
-    if (atomic_load(lane->ring) != TPY_RING_NO) ring(lane);
+    tpy_offer_post(lane);
+    if (atomic_load(lane->ring) != TPY_RING_NO) tpy_offer_ring(lane);
     return 0;
 }
 
@@ -405,14 +381,14 @@ int tpy_oneway(struct tpy_connection *connection, uint8_t kind, uint8_t priority
     uint32_t put = lane->oneway_put;
     if (put - atomic_load_explicit(&lane->shared->server.oneway_taken, memory_order_acquire) >= TPY_ONEWAY_SLOTS) {
         /* Nobody receives just now, but the messages can be moved out of the ring for a while. */
-        ring(lane);
+        tpy_offer_ring(lane);
         return -EAGAIN;
     }
     lane->shared->oneway[put % TPY_ONEWAY_SLOTS] =
         (struct tpy_oneway){.value = value, .stamp = (uint64_t)tpy_now(), .tag = tag, .code = code, .priority = priority, .kind = kind};
     lane->oneway_put = put + 1;
-    post(lane);
-    if (atomic_load(lane->ring) != TPY_RING_NO) ring(lane);
+    tpy_offer_post(lane);
+    if (atomic_load(lane->ring) != TPY_RING_NO) tpy_offer_ring(lane);
     return 0;
 }
 

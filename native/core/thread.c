@@ -118,7 +118,7 @@ struct tpy_thread *tpy_thread_by_number(uint32_t number)
 
 uint8_t tpy_thread_priority(struct tpy_thread *thread)
 {
-    return thread->priority_set >= 0 ? (uint8_t)thread->priority_set : thread->priority_policy;
+    return tpy_thread_ranks(thread);
 }
 
 void tpy_thread_set_priority(struct tpy_thread *thread, int priority)

@@ -64,6 +64,12 @@ static inline int tpy_thread_sleep_told(struct tpy_thread *thread, uint32_t even
     return result;
 }
 
+/* tpy_thread_priority, in line. */
+static inline uint8_t tpy_thread_ranks(const struct tpy_thread *thread)
+{
+    return thread->priority_set >= 0 ? (uint8_t)thread->priority_set : thread->priority_policy;
+}
+
 /* Sees a cancel, and takes it: for waits other than the sleeps above. By the thread itself. */
 static inline bool tpy_thread_cancelled(struct tpy_thread *thread)
 {

@@ -3,16 +3,10 @@
  */
 #include <l4/sys/ipc.h>
 
-#include <errno.h>
-#include <string.h>
-
 #include "core/layout.h"
+#include "l4/at_once.h"
 #include "l4/directory.h"
-#include "l4/partner.h"
 #include "l4/times.h"
-#include "l4/transfer.h"
-
-static inline bool is_nil(const void *descriptor) { return (uintptr_t)descriptor == TPY_L4_NIL; }
 
 static unsigned error(struct tpy_l4_result *result, unsigned code)
 {
@@ -27,15 +21,10 @@ __attribute__((noinline)) static unsigned sleep_for(struct tpy_l4_local *local, 
     return tpy_l4_accept(local, 0, &nobody, L4_IPC_SHORT_MSG, 0, deadline, result);
 }
 
-struct closed {
-    struct tpy_l4_reach reach;
-    struct tpy_filter filter;
-};
-
 static inline int name_partner(struct tpy_l4_local *local, uint64_t from, struct closed *closed)
 {
     if (from == atomic_load_explicit(&local->id, memory_order_relaxed) || tpy_l4_partner_get(local, from, &closed->reach) != 0) return -1;
-    closed->filter = (struct tpy_filter){.while_alive = closed->reach.connection, .pid = closed->reach.pid, .thread = closed->reach.thread};
+    take_only(closed);
     return 0;
 }
 
@@ -54,7 +43,7 @@ static __attribute__((noinline)) unsigned ipc(uint64_t dest, const void *send, u
 {
     struct closed closed;
     result->dope = 0;
-    bool sends = !is_nil(send), receives = !is_nil(receive);
+    bool sends = !tpy_l4_is_nil(send), receives = !tpy_l4_is_nil(receive);
     struct tpy_l4_local *local = tpy_l4_self();
     if (TPY_UNLIKELY(!local)) return error(result, L4_IPC_ENOT_EXISTENT);
     if (receives && ((uintptr_t)receive & L4_IPC_OPEN_IPC)) open = true;
@@ -87,109 +76,13 @@ static __attribute__((noinline)) unsigned ipc(uint64_t dest, const void *send, u
     return (unsigned)code;
 }
 
-/* ---- Two words there and two words back -----------------------------------------------------------------------------------------
- * The common case of a client and of a server, straight into the core. What turns out to be anything else goes on in the functions above. */
-
-enum came { TWO_WORDS, FEW_WORDS, TOLD, NOTHING };
-
-/* TWO_WORDS: the answer's are in `words`. TOLD: the result says what happened. NOTHING was done. */
-static inline __attribute__((always_inline)) enum came call_at_once(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0,
-    uint64_t word1, const void *receive, uint32_t timeout, uint64_t words[2], struct tpy_l4_result *result)
-{
-    if (TPY_UNLIKELY(!local || dest == 0 || ((uintptr_t)send | (uintptr_t)receive | timeout) != 0)) return NOTHING;
-    if (TPY_UNLIKELY(local->callers.last.id == dest || local->callers.count != 0)) return NOTHING; /* perhaps it waits for our answer */
-    struct tpy_connection *connection = tpy_l4_partner_connection(local, dest);
-    if (TPY_UNLIKELY(!connection)) return NOTHING;
-    const tpy_l4_two_words word = tpy_l4_two(word0, word1);
-    const struct iovec out = {(void *)(uintptr_t)&word, sizeof word}, in = {words, 2 * sizeof *words};
-    struct tpy_offer offer;
-    offer.send = &out;
-    offer.send_parts = 1;
-    offer.reply = &in;
-    offer.reply_parts = 1;
-    offer.deadline = TPY_NEVER;
-    offer.tag = local->tag;
-    offer.kind = TPY_L4_CALL;
-    offer.priority = tpy_thread_priority(local->thread);
-    offer.strike = TPY_STRIKE_SEND;
-    offer.linger = 0;
-    offer.fds = NULL;
-    offer.fd_count = 0;
-    offer.flags = TPY_OFFER_UNSIGNALLED | TPY_OFFER_STAGED;
-    offer.reply_within = 0;
-    tpy_l4_enter(local);
-    int error = tpy_offer(connection, &offer);
-    enum came came = TWO_WORDS;
-    if (TPY_UNLIKELY(error != 0 || offer.status != (int64_t)tpy_l4_dope(2, 0, 0) || offer.length != sizeof word)) {
-        if (words != result->word) memcpy(result->word, words, sizeof result->word);
-        came = tpy_l4_called(local, &offer, error, result) == TPY_L4_AGAIN ? NOTHING : TOLD;
-    }
-    tpy_l4_leave(local);
-    return came;
-}
-
-/* Waits for anybody after an answer: TWO_WORDS or FEW_WORDS came from `source`, the first two of them in `words` (the dope of FEW is in the result), or
- * TOLD. Ends the IPC. */
-static inline __attribute__((always_inline)) enum came wait_at_once(struct tpy_l4_local *local, void *receive, uint32_t timeout, uint64_t words[2],
-    uint64_t *source, struct tpy_l4_result *result)
-{
-    struct tpy_l4_caller *last = &local->callers.last;
-    struct tpy_l4_start start;
-    struct tpy_receipt receipt;
-    const struct iovec in = {&start, sizeof start};
-    int got = tpy_receive(local->port, NULL, &in, 1, 0, TPY_NEVER, &receipt);
-    unsigned code = 0;
-    if (TPY_LIKELY(got == 0 && receipt.kind == TPY_L4_CALL && receipt.received >= sizeof start.head.word)) {
-        bool two = receipt.received == sizeof start.head.word;
-        if (two || TPY_LIKELY((code = tpy_l4_take_few(&receipt, &start, receive, result)) == 0)) {
-            *source = tpy_l4_source(receipt.client, receipt.tag);
-            words[0] = start.head.word[0];
-            words[1] = start.head.word[1];
-            last->id = *source; /* empty since we answered */
-            last->exchange = receipt.exchange;
-            last->sequence = receipt.sequence;
-            last->tag = receipt.tag;
-            last->kind = tpy_l4_caller_kind(TPY_L4_CALL, receipt.room);
-            tpy_l4_leave(local);
-            return two ? TWO_WORDS : FEW_WORDS;
-        }
-        result->word[0] = start.head.word[0];
-        result->word[1] = start.head.word[1];
-        result->source = tpy_l4_source(receipt.client, receipt.tag);
-    } else code = tpy_l4_accepted(local, 0, got, &receipt, &start, receive, (timeout >> 8) & 15, result);
-    if (TPY_UNLIKELY(code == TPY_L4_AGAIN)) tpy_l4_accept(local, 0, NULL, receive, (timeout >> 8) & 15, TPY_NEVER, result);
-    tpy_l4_leave(local);
-    return TOLD;
-}
-
-/* The same for a server: TWO_WORDS came from `source`, or TOLD, or NOTHING was done, not even the answer. */
-static inline __attribute__((always_inline)) enum came serve_at_once(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0,
-    uint64_t word1, void *receive, uint32_t timeout, uint64_t words[2], uint64_t *source, struct tpy_l4_result *result)
-{
-    struct tpy_l4_caller *last = &local->callers.last;
-    if (TPY_UNLIKELY(!local || dest == 0 || last->id != dest || send != L4_IPC_SHORT_MSG || is_nil(receive) || (timeout & 15) != 0)) return NOTHING;
-    const tpy_l4_two_words word = tpy_l4_two(word0, word1);
-    const struct iovec out = {(void *)(uintptr_t)&word, sizeof word};
-    tpy_l4_enter(local);
-    last->id = 0;
-    atomic_store_explicit(local->waits, TPY_WAITS_ANYBODY, memory_order_release); /* whoever gets the answer must find us waiting in turn */
-    int ended = tpy_finish(last->exchange, last->sequence, (int64_t)tpy_l4_dope(2, 0, 0), &out, 1);
-    if (TPY_UNLIKELY(ended != 0)) {
-        tpy_port_unexpect(local->port);
-        if (ended != -ESRCH) result->dope = ended == -EFAULT ? L4_IPC_SESNDPFTO : L4_IPC_SERCVPFTO;
-        tpy_l4_leave(local);
-        return ended == -ESRCH ? NOTHING : TOLD; /* it waits no more: an ordinary send */
-    }
-    return wait_at_once(local, receive, timeout, words, source, result);
-}
-
 /* ---- Few words, likewise: the buffers hold no more, or one side has them in registers ---- */
 
 static __attribute__((noinline)) unsigned call_otherwise(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
     struct tpy_l4_result *result)
 {
     struct tpy_l4_local *local = tpy_l4_current;
-    if (TPY_LIKELY(local && dest != 0 && timeout == 0 && local->callers.last.id != dest && local->callers.count == 0 && !is_nil(send) && !is_nil(receive) &&
+    if (TPY_LIKELY(local && dest != 0 && timeout == 0 && local->callers.last.id != dest && local->callers.count == 0 && !tpy_l4_is_nil(send) && !tpy_l4_is_nil(receive) &&
                    !((uintptr_t)receive & L4_IPC_OPEN_IPC))) {
         unsigned code = tpy_l4_call_few(local, dest, send, word0, word1, receive, result);
         if (TPY_LIKELY(code != TPY_L4_AGAIN)) return code;
@@ -203,7 +96,7 @@ static __attribute__((noinline)) unsigned serve_otherwise(uint64_t dest, const v
     struct tpy_l4_local *local = tpy_l4_current;
     const l4_umword_t *more;
     uint32_t words;
-    if (TPY_UNLIKELY(!local || dest == 0 || local->callers.last.id != dest || is_nil(send) || is_nil(receive) || (timeout & 15) != 0) ||
+    if (TPY_UNLIKELY(!local || dest == 0 || local->callers.last.id != dest || tpy_l4_is_nil(send) || tpy_l4_is_nil(receive) || (timeout & 15) != 0) ||
         TPY_UNLIKELY((local->callers.last.kind & TPY_L4_LONG) || (words = tpy_l4_few(send, &more)) == 0))
         return ipc(dest, send, word0, word1, 0, true, receive, timeout, result);
     tpy_l4_enter(local);
@@ -225,10 +118,13 @@ static __attribute__((noinline)) unsigned serve_otherwise(uint64_t dest, const v
 
 int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
-    enum came came = call_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, result->word, result);
+    struct tpy_two two;
+    enum came came = call_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, &two, result);
     if (TPY_UNLIKELY(came == NOTHING)) return (int)call_otherwise(dest, send, word0, word1, receive, timeout, result);
     result->source = dest;
     if (TPY_UNLIKELY(came == TOLD)) return (int)(result->dope & L4_IPC_ERROR_MASK);
+    result->word[0] = two.word[0];
+    result->word[1] = two.word[1];
     result->dope = tpy_l4_dope(2, 0, 0);
     return 0;
 }
@@ -246,12 +142,19 @@ int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint6
 
 int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
 {
+    unsigned code = send_at_once(tpy_l4_current, dest, send, word0, word1, timeout, result);
+    if (TPY_LIKELY(code != TPY_L4_AGAIN)) return (int)code;
     return (int)ipc(dest, send, word0, word1, 0, false, L4_IPC_NIL_DESCRIPTOR, timeout, result);
 }
 
 int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
-    return (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, source, false, receive, timeout, result);
+    enum came came = receive_at_once(tpy_l4_current, source, receive, timeout, result->word, result);
+    if (TPY_UNLIKELY(came == NOTHING)) return (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, source, false, receive, timeout, result);
+    if (TPY_UNLIKELY(came == TOLD)) return (int)(result->dope & L4_IPC_ERROR_MASK);
+    result->source = source;
+    result->dope = tpy_l4_dope(2, 0, 0);
+    return 0;
 }
 
 int tpy_l4_wait(void *receive, uint32_t timeout, struct tpy_l4_result *result)
@@ -338,9 +241,9 @@ int l4_ipc_call(l4_threadid_t dest, const void *snd_msg, l4_umword_t snd_dword0,
     l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)
 {
     struct tpy_l4_result it;
-    uint64_t words[2];
-    enum came came = call_at_once(tpy_l4_current, dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, words, &it);
-    if (TPY_LIKELY(came == TWO_WORDS)) return give_two(words, rcv_dword0, rcv_dword1, result);
+    struct tpy_two two;
+    enum came came = call_at_once(tpy_l4_current, dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, &two, &it);
+    if (TPY_LIKELY(came == TWO_WORDS)) return give_two(two.word, rcv_dword0, rcv_dword1, result);
     int code = came == TOLD ? (int)(it.dope & L4_IPC_ERROR_MASK)
                             : (int)call_otherwise(dest.raw, snd_msg, snd_dword0, snd_dword1, rcv_msg, timeout.raw, &it);
     return give(code, &it, NULL, rcv_dword0, rcv_dword1, result);
@@ -371,14 +274,22 @@ int l4_ipc_send(l4_threadid_t dest, const void *snd_msg, l4_umword_t snd_dword0,
     l4_msgdope_t *result)
 {
     struct tpy_l4_result it;
-    return give(tpy_l4_send(dest.raw, snd_msg, snd_dword0, snd_dword1, timeout.raw, &it), &it, NULL, NULL, NULL, result);
+    unsigned code = send_at_once(tpy_l4_current, dest.raw, snd_msg, snd_dword0, snd_dword1, timeout.raw, &it);
+    if (TPY_UNLIKELY(code == TPY_L4_AGAIN)) code = ipc(dest.raw, snd_msg, snd_dword0, snd_dword1, 0, false, L4_IPC_NIL_DESCRIPTOR, timeout.raw, &it);
+    if (result) result->raw = it.dope;
+    return (int)code;
 }
 
 int l4_ipc_receive(l4_threadid_t src, void *rcv_msg, l4_umword_t *rcv_dword0, l4_umword_t *rcv_dword1, l4_timeout_t timeout,
     l4_msgdope_t *result)
 {
     struct tpy_l4_result it;
-    return give(tpy_l4_receive(src.raw, rcv_msg, timeout.raw, &it), &it, NULL, rcv_dword0, rcv_dword1, result);
+    uint64_t words[2];
+    enum came came = receive_at_once(tpy_l4_current, src.raw, rcv_msg, timeout.raw, words, &it);
+    if (TPY_LIKELY(came == TWO_WORDS)) return give_two(words, rcv_dword0, rcv_dword1, result);
+    int code = came == TOLD ? (int)(it.dope & L4_IPC_ERROR_MASK)
+                            : (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, src.raw, false, rcv_msg, timeout.raw, &it);
+    return give(code, &it, NULL, rcv_dword0, rcv_dword1, result);
 }
 
 int l4_ipc_wait(l4_threadid_t *src, void *rcv_msg, l4_umword_t *rcv_dword0, l4_umword_t *rcv_dword1, l4_timeout_t timeout, l4_msgdope_t *result)

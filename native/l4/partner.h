@@ -53,11 +53,16 @@ static inline struct tpy_connection *tpy_l4_partner_connection(const struct tpy_
     return TPY_LIKELY(atomic_load_explicit(&partner->id, memory_order_acquire) == id) ? connection : NULL;
 }
 
+/* One that was found lately. */
+static inline bool tpy_l4_partner_known(const struct tpy_l4_local *local, uint64_t id, struct tpy_l4_reach *reach)
+{
+    const struct tpy_l4_cached *cached = &local->cached[((id >> 10) ^ (id >> 17)) % TPY_L4_CACHED];
+    return TPY_LIKELY(cached->id == id) && TPY_LIKELY(tpy_l4_partner_read(cached->partner, id, reach));
+}
+
 static inline int tpy_l4_partner_get(struct tpy_l4_local *local, uint64_t id, struct tpy_l4_reach *reach)
 {
-    struct tpy_l4_cached *cached = &local->cached[((id >> 10) ^ (id >> 17)) % TPY_L4_CACHED];
-    if (TPY_LIKELY(cached->id == id) && TPY_LIKELY(tpy_l4_partner_read(cached->partner, id, reach))) return 0;
-    return tpy_l4_partner_find(local, id, reach);
+    return tpy_l4_partner_known(local, id, reach) ? 0 : tpy_l4_partner_find(local, id, reach);
 }
 
 void tpy_l4_partners_forget(void); /* in a child after fork */

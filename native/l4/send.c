@@ -226,25 +226,25 @@ __attribute__((noinline)) static unsigned offer_long(struct tpy_l4_local *local,
 }
 
 /* The words of a short answer are where they belong. */
-static unsigned short_outcome(const struct tpy_offer *offer, uint32_t room, struct tpy_l4_result *result)
+static unsigned short_outcome(int64_t status, uint64_t length, uint32_t room, struct tpy_l4_result *result)
 {
-    unsigned code = (unsigned)offer->status & L4_IPC_ERROR_MASK;
+    unsigned code = (unsigned)status & L4_IPC_ERROR_MASK;
     result->dope = code;
-    if (TPY_UNLIKELY(offer->status & TPY_L4_ST_SENT)) return code;
+    if (TPY_UNLIKELY(status & TPY_L4_ST_SENT)) return code;
     if (code != 0 && code != L4_IPC_REMSGCUT) return code;
     /* It says so many words and strings: only those that came count. */
-    uint64_t words = offer->length / sizeof result->word[0];
-    bool true_said = words >= 2 && words <= room && offer->length % sizeof result->word[0] == 0 &&
-                     (offer->status & TPY_L4_ST_DOPE) >> 8 == (int64_t)tpy_l4_dope((uint32_t)words, 0, 0) >> 8;
+    uint64_t words = length / sizeof result->word[0];
+    bool true_said = words >= 2 && words <= room && length % sizeof result->word[0] == 0 &&
+                     (status & TPY_L4_ST_DOPE) >> 8 == (int64_t)tpy_l4_dope((uint32_t)words, 0, 0) >> 8;
     if (TPY_UNLIKELY(!true_said)) return (unsigned)(result->dope = L4_IPC_REABORTED);
     result->dope = tpy_l4_dope((uint32_t)words, 0, code);
     return code;
 }
 
-unsigned tpy_l4_called(struct tpy_l4_local *local, const struct tpy_offer *offer, int error, struct tpy_l4_result *result)
+unsigned tpy_l4_offered(struct tpy_l4_local *local, const struct tpy_two *two, bool call, int error, struct tpy_l4_result *result)
 {
-    if (error == 0) return short_outcome(offer, 2, result);
-    unsigned code = code_of(local, offer->reached, true, error);
+    if (error == 0) return short_outcome(two->status, two->length, 2, result);
+    unsigned code = code_of(local, two->reached, call, error);
     result->dope = code;
     return code;
 }
@@ -304,7 +304,7 @@ static unsigned offer_few(struct tpy_l4_local *local, uint64_t dest, const void 
     if (call) take_answer(&it);
     unsigned code = offer(&it.sending);
     if (TPY_UNLIKELY(code != 0)) return tpy_l4_failed(&it.sending, code);
-    return short_outcome(&it.sending.offer, it.room, result);
+    return short_outcome(it.sending.offer.status, it.sending.offer.length, it.room, result);
 }
 
 unsigned tpy_l4_call_few(struct tpy_l4_local *local, uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive,
@@ -321,7 +321,7 @@ unsigned tpy_l4_call_few(struct tpy_l4_local *local, uint64_t dest, const void *
     take_answer(&it);
     tpy_l4_enter(local);
     int error = tpy_l4_offer_once(&it.sending);
-    unsigned code = TPY_LIKELY(error == 0) ? short_outcome(&it.sending.offer, it.room, result) : code_of(local, it.sending.offer.reached, true, error);
+    unsigned code = TPY_LIKELY(error == 0) ? short_outcome(it.sending.offer.status, it.sending.offer.length, it.room, result) : code_of(local, it.sending.offer.reached, true, error);
     if (TPY_UNLIKELY(error != 0)) result->dope = code;
     result->source = dest;
     tpy_l4_leave(local);
@@ -349,5 +349,5 @@ unsigned tpy_l4_offer(struct tpy_l4_local *local, uint64_t dest, const void *sen
     sending.offer.reply_parts = call ? 1 : 0;
     unsigned code = offer(&sending);
     if (TPY_UNLIKELY(code != 0)) return tpy_l4_failed(&sending, code);
-    return short_outcome(&sending.offer, 2, result);
+    return short_outcome(sending.offer.status, sending.offer.length, 2, result);
 }

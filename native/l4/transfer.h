@@ -12,6 +12,7 @@
 #include "core/exchange.h"
 #include "core/pages.h"
 #include "core/port.h"
+#include "core/two.h"
 #include "l4/callers.h"
 #include "l4/local.h"
 #include "l4/map.h"
@@ -47,8 +48,8 @@ unsigned tpy_l4_call_few(struct tpy_l4_local *local, uint64_t dest, const void *
 /* The words of a short message beyond the first two, which the result has already. 0, or what is to be returned. */
 unsigned tpy_l4_take_few(const struct tpy_receipt *receipt, const struct tpy_l4_start *start, void *receive, struct tpy_l4_result *result);
 
-/* What came of a short call's tpy_offer, unless it is 0 and an answer of two words: a code, or TPY_L4_AGAIN: it was not made. */
-unsigned tpy_l4_called(struct tpy_l4_local *local, const struct tpy_offer *offer, int error, struct tpy_l4_result *result);
+/* What came of a tpy_offer_two, unless all went well: a code, or TPY_L4_AGAIN: it was not made. */
+unsigned tpy_l4_offered(struct tpy_l4_local *local, const struct tpy_two *two, bool call, int error, struct tpy_l4_result *result);
 
 /* ---- Shared parts --------------------------------------------------------------------------------------------------------------- */
 
