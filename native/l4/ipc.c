@@ -3,6 +3,8 @@
  */
 #include <l4/sys/ipc.h>
 
+#include <errno.h>
+
 #include "core/layout.h"
 #include "l4/at_once.h"
 #include "l4/directory.h"
@@ -114,9 +116,9 @@ static __attribute__((noinline)) unsigned serve_otherwise(uint64_t dest, const v
     return came == TOLD ? (unsigned)result->dope & L4_IPC_ERROR_MASK : 0;
 }
 
-/* ---- With numbers ------------------------------------------------------------------------------------------------------------- */
+/* ---- With numbers, in line for each of their forms, as calls between exported functions are not ---- */
 
-int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout, struct tpy_l4_result *result)
+static inline __attribute__((always_inline)) int call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
     struct tpy_two two;
     enum came came = call_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, &two, result);
@@ -129,7 +131,7 @@ int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1,
     return 0;
 }
 
-int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
+static inline __attribute__((always_inline)) int reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
     struct tpy_l4_result *result)
 {
     enum came came = serve_at_once(tpy_l4_current, dest, send, word0, word1, receive, timeout, result->word, &result->source, result);
@@ -140,14 +142,14 @@ int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint6
     return 0;
 }
 
-int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
+static inline __attribute__((always_inline)) int send_words(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
 {
     unsigned code = send_at_once(tpy_l4_current, dest, send, word0, word1, timeout, result);
     if (TPY_LIKELY(code != TPY_L4_AGAIN)) return (int)code;
     return (int)ipc(dest, send, word0, word1, 0, false, L4_IPC_NIL_DESCRIPTOR, timeout, result);
 }
 
-int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result)
+static inline __attribute__((always_inline)) int receive_from(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
     enum came came = receive_at_once(tpy_l4_current, source, receive, timeout, result->word, result);
     if (TPY_UNLIKELY(came == NOTHING)) return (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, source, false, receive, timeout, result);
@@ -157,43 +159,83 @@ int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_
     return 0;
 }
 
+int tpy_l4_call(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout, struct tpy_l4_result *result)
+{
+    return call(dest, send, word0, word1, receive, timeout, result);
+}
+
+int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, void *receive, uint32_t timeout,
+    struct tpy_l4_result *result)
+{
+    return reply_and_wait(dest, send, word0, word1, receive, timeout, result);
+}
+
+int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result)
+{
+    return send_words(dest, send, word0, word1, timeout, result);
+}
+
+int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result)
+{
+    return receive_from(source, receive, timeout, result);
+}
+
 int tpy_l4_wait(void *receive, uint32_t timeout, struct tpy_l4_result *result)
 {
     return (int)ipc(0, L4_IPC_NIL_DESCRIPTOR, 0, 0, 0, true, receive, timeout, result);
 }
 
+/* ---- For bindings of other languages ---- */
+
 static void *at(uint64_t address) { return (void *)(uintptr_t)address; }
+
+int tpy_l4_bind(void)
+{
+    struct tpy_l4_local *local = tpy_l4_self();
+    if (!local) return -EAGAIN;
+    local->bound = true;
+    return 0;
+}
+
+static inline bool is_bound(void)
+{
+    const struct tpy_l4_local *local = tpy_l4_current;
+    return TPY_LIKELY(local && local->bound);
+}
 
 int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
 {
-    return tpy_l4_call(dest, at(send), word0, word1, at(receive), timeout, at(result));
+    return is_bound() ? call(dest, at(send), word0, word1, at(receive), timeout, at(result)) : TPY_L4_UNBOUND;
 }
 
 int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result)
 {
-    return tpy_l4_reply_and_wait(dest, at(send), word0, word1, at(receive), timeout, at(result));
+    return is_bound() ? reply_and_wait(dest, at(send), word0, word1, at(receive), timeout, at(result)) : TPY_L4_UNBOUND;
 }
 
 int tpy_l4_send_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
 {
-    return tpy_l4_send(dest, at(send), word0, word1, timeout, at(result));
+    return is_bound() ? send_words(dest, at(send), word0, word1, timeout, at(result)) : TPY_L4_UNBOUND;
 }
 
 int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t timeout, uint64_t result)
 {
-    return tpy_l4_receive(source, at(receive), timeout, at(result));
+    return is_bound() ? receive_from(source, at(receive), timeout, at(result)) : TPY_L4_UNBOUND;
 }
 
-int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result) { return tpy_l4_wait(at(receive), timeout, at(result)); }
+int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result)
+{
+    return is_bound() ? tpy_l4_wait(at(receive), timeout, at(result)) : TPY_L4_UNBOUND;
+}
 
 int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
 {
-    return tpy_l4_call(dest, L4_IPC_SHORT_MSG, word0, word1, L4_IPC_SHORT_MSG, timeout, at(result));
+    return is_bound() ? call(dest, L4_IPC_SHORT_MSG, word0, word1, L4_IPC_SHORT_MSG, timeout, at(result)) : TPY_L4_UNBOUND;
 }
 
 int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result)
 {
-    return tpy_l4_reply_and_wait(dest, L4_IPC_SHORT_MSG, word0, word1, L4_IPC_SHORT_MSG, timeout, at(result));
+    return is_bound() ? reply_and_wait(dest, L4_IPC_SHORT_MSG, word0, word1, L4_IPC_SHORT_MSG, timeout, at(result)) : TPY_L4_UNBOUND;
 }
 
 int tpy_l4_sleep(uint32_t timeout)

@@ -82,6 +82,7 @@ static int open_local(struct tpy_l4_local *local, struct tpy_thread *thread, uns
     if (result != 0) return result;
     local->thread = thread;
     local->waits = tpy_port_waits(local->port);
+    local->bound = false;
     uint64_t id = tpy_l4_id_make(tpy_l4_own_site(), tpy_l4_own_task(), lthread, version);
     local->tag = tpy_l4_tag_of(id);
     atomic_store(&local->cancelled_call, 0);

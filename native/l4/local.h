@@ -50,6 +50,7 @@ struct tpy_l4_local {
     _Atomic uint64_t calls;          /* any: odd while in an IPC */
     _Atomic uint64_t cancelled_call; /* any: the number of the call that l4_thread_ex_regs meant; 0: none */
     struct tpy_lock cancel_lock;     /* any */
+    bool bound;                      /* a binding of another language knows this thread (tpy_l4_bind) */
     struct tpy_l4_callers callers;
     struct tpy_l4_known known;
     struct tpy_l4_cached cached[TPY_L4_CACHED];

@@ -142,7 +142,9 @@ TPY_PUBLIC int tpy_l4_reply_and_wait(uint64_t dest, const void *send, uint64_t w
 TPY_PUBLIC int tpy_l4_send(uint64_t dest, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout, struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_receive(uint64_t source, void *receive, uint32_t timeout, struct tpy_l4_result *result);
 TPY_PUBLIC int tpy_l4_wait(void *receive, uint32_t timeout, struct tpy_l4_result *result);
-/* Those with all addresses as numbers, since pointers cost some languages more; the first two also with L4_IPC_SHORT_MSG on either side. */
+/* Those with all addresses as numbers, since pointers cost some languages more; the first two also with L4_IPC_SHORT_MSG on either side. They do
+ * nothing and return TPY_L4_UNBOUND in a thread that has not called tpy_l4_bind, which is how a binding hears of a thread. */
+#define TPY_L4_UNBOUND (-1)
 TPY_PUBLIC int tpy_l4_call_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout, uint64_t result);
 TPY_PUBLIC int tpy_l4_reply_and_wait_at(uint64_t dest, uint64_t send, uint64_t word0, uint64_t word1, uint64_t receive, uint32_t timeout,
     uint64_t result);
@@ -151,6 +153,7 @@ TPY_PUBLIC int tpy_l4_receive_at(uint64_t source, uint64_t receive, uint32_t tim
 TPY_PUBLIC int tpy_l4_wait_at(uint64_t receive, uint32_t timeout, uint64_t result);
 TPY_PUBLIC int tpy_l4_call_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
 TPY_PUBLIC int tpy_l4_reply_and_wait_short(uint64_t dest, uint64_t word0, uint64_t word1, uint32_t timeout, uint64_t result);
+TPY_PUBLIC int tpy_l4_bind(void); /* 0, or -EAGAIN (too many threads) */
 TPY_PUBLIC int tpy_l4_sleep(uint32_t timeout);
 TPY_PUBLIC int tpy_l4_send_deceiting(uint64_t dest, uint64_t true_source, const void *send, uint64_t word0, uint64_t word1, uint32_t timeout,
     struct tpy_l4_result *result);

@@ -25,6 +25,7 @@ final class Calls {
     private static final Semaphore IDENTITIES = new Semaphore(BORROWERS);
 
     private static final long NIL = -1;
+    private static final int UNBOUND = l4_ipc_h.TPY_L4_UNBOUND();
     private static final long LOOK_MILLISECONDS = 20;
 
     private Calls() {}
@@ -32,32 +33,83 @@ final class Calls {
     // ---- On this thread or a worker
 
     static int call(long dest, MemorySegment send, long word0, long word1, MemorySegment receive, int timeout, IpcResult result) {
-        if (Thread.currentThread().isInterrupted()) {
+        Thread self = Thread.currentThread();
+        if (self.isInterrupted()) {
             return result.failed(send.address() == NIL ? L4.L4_IPC_RECANCELED : L4.L4_IPC_SECANCELED);
         }
-        Caller caller = Caller.current();
+        if (!self.isVirtual()) {
+            int code = callAt(dest, send, word0, word1, receive, timeout, result);
+            if (code != UNBOUND) {
+                Caller.settleAny();
+                return code;
+            }
+        }
+        Caller caller = known();
         if (caller.isVirtual()) {
             return callLent(caller, dest, send, word0, word1, receive, timeout, result);
         }
-        int code;
-        try {
-            if (isShort(send, receive)) {
-                code = l4_ipc_h.tpy_l4_call_short(dest, word0, word1, timeout, result.address());
-            } else if (Lasting.during(send) && Lasting.during(receive)) {
-                code = l4_ipc_h.tpy_l4_call_at(dest, send.address(), word0, word1, receive.address(), timeout, result.address());
-            } else {
-                code = l4_ipc_h.tpy_l4_call(dest, send, word0, word1, receive, timeout, result.segment());
-            }
-        } finally {
-            fence(send, receive, result);
-        }
+        int code = l4_ipc_h.tpy_l4_call(dest, send, word0, word1, receive, timeout, result.segment());
         caller.settle();
         return code;
     }
 
-    /** The most frequent case has calls of its own, with the fewest arguments. */
-    private static boolean isShort(MemorySegment send, MemorySegment receive) {
-        return send == L4.L4_IPC_SHORT_MSG && receive == L4.L4_IPC_SHORT_MSG;
+    // The short ways: no record of the thread is looked up where the memory outlasts the call and the library knows the thread. Else UNBOUND, and
+    // nothing was done.
+
+    private static int callAt(long dest, MemorySegment send, long word0, long word1, MemorySegment receive, int timeout, IpcResult result) {
+        try {
+            if (send == L4.L4_IPC_SHORT_MSG && receive == L4.L4_IPC_SHORT_MSG) { // the most frequent case, with the fewest arguments
+                return l4_ipc_h.tpy_l4_call_short(dest, word0, word1, timeout, result.address());
+            }
+            return isLasting(send) && isLasting(receive)
+                    ? l4_ipc_h.tpy_l4_call_at(dest, send.address(), word0, word1, receive.address(), timeout, result.address())
+                    : UNBOUND;
+        } finally {
+            fence(send, receive, result);
+        }
+    }
+
+    private static int replyAndWaitAt(long dest, MemorySegment send, long word0, long word1, MemorySegment receive, int timeout,
+            IpcResult result) {
+        try {
+            if (send == L4.L4_IPC_SHORT_MSG && receive == L4.L4_IPC_SHORT_MSG) {
+                return l4_ipc_h.tpy_l4_reply_and_wait_short(dest, word0, word1, timeout, result.address());
+            }
+            return isLasting(send) && isLasting(receive)
+                    ? l4_ipc_h.tpy_l4_reply_and_wait_at(dest, send.address(), word0, word1, receive.address(), timeout, result.address())
+                    : UNBOUND;
+        } finally {
+            fence(send, receive, result);
+        }
+    }
+
+    private static int sendAt(long dest, MemorySegment send, long word0, long word1, int timeout, IpcResult result) {
+        try {
+            return isLasting(send) ? l4_ipc_h.tpy_l4_send_at(dest, send.address(), word0, word1, timeout, result.address()) : UNBOUND;
+        } finally {
+            fence(send, null, result);
+        }
+    }
+
+    private static int receiveAt(long source, MemorySegment receive, int timeout, IpcResult result) {
+        try {
+            return isLasting(receive) ? l4_ipc_h.tpy_l4_receive_at(source, receive.address(), timeout, result.address()) : UNBOUND;
+        } finally {
+            fence(null, receive, result);
+        }
+    }
+
+    private static int awaitAt(MemorySegment receive, int timeout, IpcResult result) {
+        try {
+            return isLasting(receive) ? l4_ipc_h.tpy_l4_wait_at(receive.address(), timeout, result.address()) : UNBOUND;
+        } finally {
+            fence(null, receive, result);
+        }
+    }
+
+    /** A short message has no memory. */
+    private static boolean isLasting(MemorySegment descriptor) {
+        return descriptor == L4.L4_IPC_SHORT_MSG || Lasting.during(descriptor);
     }
 
     /** What was passed by its bare address stays reachable until here. */
@@ -65,6 +117,15 @@ final class Calls {
         Reference.reachabilityFence(send);
         Reference.reachabilityFence(receive);
         Reference.reachabilityFence(result);
+    }
+
+    /** {@return the calling thread's record; from now on the library knows that there is one} */
+    private static Caller known() {
+        Caller caller = Caller.current();
+        if (!caller.isVirtual() && caller.isRegistered()) {
+            l4_ipc_h.tpy_l4_bind();
+        }
+        return caller;
     }
 
     private static int callLent(Caller caller, long dest, MemorySegment send, long word0, long word1, MemorySegment receive, int timeout,
@@ -81,7 +142,14 @@ final class Calls {
     }
 
     static int send(long dest, MemorySegment send, long word0, long word1, int timeout, IpcResult result) {
-        Caller caller = Caller.current();
+        if (!Thread.currentThread().isVirtual()) {
+            int code = sendAt(dest, send, word0, word1, timeout, result);
+            if (code != UNBOUND) {
+                Caller.settleAny();
+                return code;
+            }
+        }
+        Caller caller = known();
         if (caller.isVirtual()) {
             MemorySegment out = Workers.lend(send);
             MemorySegment back = result.segment();
@@ -91,19 +159,9 @@ final class Calls {
                 Reference.reachabilityFence(send);
             }
         }
-        int code = sendHere(dest, send, word0, word1, timeout, result);
+        int code = l4_ipc_h.tpy_l4_send(dest, send, word0, word1, timeout, result.segment());
         caller.settle();
         return code;
-    }
-
-    private static int sendHere(long dest, MemorySegment send, long word0, long word1, int timeout, IpcResult result) {
-        try {
-            return Lasting.during(send)
-                    ? l4_ipc_h.tpy_l4_send_at(dest, send.address(), word0, word1, timeout, result.address())
-                    : l4_ipc_h.tpy_l4_send(dest, send, word0, word1, timeout, result.segment());
-        } finally {
-            fence(send, null, result);
-        }
     }
 
     /** A call of a virtual thread, on a worker, which may have to wait until one of the identities is free. */
@@ -146,71 +204,64 @@ final class Calls {
     // ---- Only for platform threads
 
     static int replyAndWait(long dest, MemorySegment send, long word0, long word1, MemorySegment receive, int timeout, IpcResult result) {
-        Caller caller = identified();
-        if (Thread.currentThread().isInterrupted() && receive.address() != NIL) {
-            return replyOnly(caller, dest, send, word0, word1, timeout, result);
+        Thread self = requirePlatform();
+        if (self.isInterrupted() && receive.address() != NIL) {
+            int code = send(dest, send, word0, word1, timeout, result);
+            return code != 0 ? code : result.failed(L4.L4_IPC_RECANCELED);
         }
-        int code;
-        try {
-            if (isShort(send, receive)) {
-                code = l4_ipc_h.tpy_l4_reply_and_wait_short(dest, word0, word1, timeout, result.address());
-            } else if (Lasting.during(send) && Lasting.during(receive)) {
-                code = l4_ipc_h.tpy_l4_reply_and_wait_at(dest, send.address(), word0, word1, receive.address(), timeout, result.address());
-            } else {
-                code = l4_ipc_h.tpy_l4_reply_and_wait(dest, send, word0, word1, receive, timeout, result.segment());
-            }
-        } finally {
-            fence(send, receive, result);
+        int code = replyAndWaitAt(dest, send, word0, word1, receive, timeout, result);
+        if (code != UNBOUND) {
+            Caller.settleAny();
+            return code;
         }
+        Caller caller = known();
+        code = l4_ipc_h.tpy_l4_reply_and_wait(dest, send, word0, word1, receive, timeout, result.segment());
         caller.settle();
         return code;
     }
 
-    private static int replyOnly(Caller caller, long dest, MemorySegment send, long word0, long word1, int timeout, IpcResult result) {
-        int code = sendHere(dest, send, word0, word1, timeout, result);
-        caller.settle();
-        return code != 0 ? code : result.failed(L4.L4_IPC_RECANCELED);
-    }
-
     static int receive(long source, MemorySegment receive, int timeout, IpcResult result) {
-        Caller caller = identified();
-        if (Thread.currentThread().isInterrupted()) {
+        if (requirePlatform().isInterrupted()) {
             return result.failed(L4.L4_IPC_RECANCELED);
         }
-        int code;
-        try {
-            code = Lasting.during(receive) ? l4_ipc_h.tpy_l4_receive_at(source, receive.address(), timeout, result.address())
-                    : l4_ipc_h.tpy_l4_receive(source, receive, timeout, result.segment());
-        } finally {
-            fence(null, receive, result);
+        int code = receiveAt(source, receive, timeout, result);
+        if (code != UNBOUND) {
+            Caller.settleAny();
+            return code;
         }
+        Caller caller = known();
+        code = l4_ipc_h.tpy_l4_receive(source, receive, timeout, result.segment());
         caller.settle();
         return code;
     }
 
     static int await(MemorySegment receive, int timeout, IpcResult result) {
-        Caller caller = identified();
-        if (Thread.currentThread().isInterrupted()) {
+        if (requirePlatform().isInterrupted()) {
             return result.failed(L4.L4_IPC_RECANCELED);
         }
-        int code;
-        try {
-            code = Lasting.during(receive) ? l4_ipc_h.tpy_l4_wait_at(receive.address(), timeout, result.address())
-                    : l4_ipc_h.tpy_l4_wait(receive, timeout, result.segment());
-        } finally {
-            fence(null, receive, result);
+        int code = awaitAt(receive, timeout, result);
+        if (code != UNBOUND) {
+            Caller.settleAny();
+            return code;
         }
+        Caller caller = known();
+        code = l4_ipc_h.tpy_l4_wait(receive, timeout, result.segment());
         caller.settle();
         return code;
     }
 
-    /** {@return the calling thread's record; it is a platform thread} */
-    static Caller identified() {
-        Caller caller = Caller.current();
-        if (caller.isVirtual()) {
+    private static Thread requirePlatform() {
+        Thread self = Thread.currentThread();
+        if (self.isVirtual()) {
             throw new WrongThreadException("a virtual thread has no L4 identity: it can send and call, but not receive; use a platform thread");
         }
-        return caller;
+        return self;
+    }
+
+    /** {@return the calling thread's record; it is a platform thread} */
+    static Caller identified() {
+        requirePlatform();
+        return Caller.current();
     }
 
     // ---- Others. A virtual thread can do these by itself, or with an identity for a moment.

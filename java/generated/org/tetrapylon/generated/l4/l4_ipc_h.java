@@ -2816,6 +2816,64 @@ public class l4_ipc_h extends l4_ipc_h$shared {
         }
     }
 
+    private static class tpy_l4_bind {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            l4_ipc_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("tpy_l4_bind");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int tpy_l4_bind()
+     * }
+     */
+    public static FunctionDescriptor tpy_l4_bind$descriptor() {
+        return tpy_l4_bind.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int tpy_l4_bind()
+     * }
+     */
+    public static MethodHandle tpy_l4_bind$handle() {
+        return tpy_l4_bind.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int tpy_l4_bind()
+     * }
+     */
+    public static MemorySegment tpy_l4_bind$address() {
+        return tpy_l4_bind.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int tpy_l4_bind()
+     * }
+     */
+    public static int tpy_l4_bind() {
+        var mh$ = tpy_l4_bind.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("tpy_l4_bind");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class tpy_l4_sleep {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             l4_ipc_h.C_INT,
@@ -3564,6 +3622,15 @@ public class l4_ipc_h extends l4_ipc_h$shared {
      */
     public static MemorySegment L4_IPC_SHORT_FPAGE() {
         return L4_IPC_SHORT_FPAGE;
+    }
+    private static final int TPY_L4_UNBOUND = (int)-1L;
+    /**
+     * {@snippet lang=c :
+     * #define TPY_L4_UNBOUND -1
+     * }
+     */
+    public static int TPY_L4_UNBOUND() {
+        return TPY_L4_UNBOUND;
     }
 }
 
