@@ -13,6 +13,7 @@
 #include "core/fork.h"
 #include "core/lane.h"
 #include "core/node.h"
+#include "core/owed.h"
 #include "core/watcher.h"
 
 #define CONNECTIONS_MAX 65536u
@@ -143,7 +144,7 @@ static void end(struct tpy_connection *connection, bool tidy)
     atomic_fetch_add(&connection->generation, 1);
     pthread_mutex_unlock(&tpy_connections_lock);
     struct tpy_say say = {.type = TPY_SAY_DETACH, .version = TPY_WIRE_VERSION, .connection = connection->id};
-    if (state == TPY_CONNECTION_OPEN && tpy_link_say(link, &say, NULL, 0) == -EAGAIN) tpy_node_drop(link);
+    if (state == TPY_CONNECTION_OPEN) tpy_owe(link, &say);
     tpy_link_release(link);
     if (tpy_thread_current) tpy_lane_sweep(tpy_thread_current);
     pthread_mutex_lock(&tpy_connections_lock);

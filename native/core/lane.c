@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "core/fault.h"
+#include "core/owed.h"
 
 static void lane_free(struct tpy_lane *lane)
 {
@@ -47,7 +48,7 @@ static int bind(struct tpy_lane *lane)
     if (fd >= 0) close(fd);
     if (result != 0 && reply.result == 0 && reply.type == TPY_SAY_REPLY) { /* it is there, but not for us */
         struct tpy_say unbind = {.type = TPY_SAY_UNBIND, .version = TPY_WIRE_VERSION, .exchange = reply.exchange};
-        tpy_link_say(lane->link, &unbind, NULL, 0);
+        tpy_owe(lane->link, &unbind);
     }
     lane->shared = map;
     lane->exchange = reply.exchange;
@@ -174,7 +175,7 @@ void tpy_lane_drop_all(struct tpy_thread *thread)
         bool listed = unlist(lane);
         pthread_mutex_unlock(&tpy_connections_lock);
         struct tpy_say say = {.type = TPY_SAY_UNBIND, .version = TPY_WIRE_VERSION, .exchange = lane->exchange};
-        if (listed && !atomic_load(&lane->link->dead)) tpy_link_say(lane->link, &say, NULL, 0);
+        if (listed && !atomic_load(&lane->link->dead)) tpy_owe(lane->link, &say);
         lane_free(lane);
     }
     free(thread->lanes);
