@@ -3,6 +3,7 @@
 #include "core/link.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define REQUEST_TIME 5000000000ll
 #define REQUEST_GRACE 1000000000ll
+#define ENDED UINT32_MAX /* in `replied`: there will be no more; no request has this number */
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -138,7 +140,7 @@ static int request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *r
     *fd = -1;
     pthread_mutex_lock(&link->requesting);
     uint32_t request = atomic_load(&link->request) + 1;
-    if (request == 0) request = 1;
+    if (request == 0 || request == ENDED) request = 1;
     tpy_lock_take(&link->replying);
     link->heard = heard;
     link->heard_argument = argument;
@@ -190,6 +192,15 @@ int tpy_link_request_heard(struct tpy_link *link, struct tpy_say *say, struct tp
 int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd)
 {
     return tpy_link_request_heard(link, say, reply, fd, NULL, NULL);
+}
+
+void tpy_link_ended(struct tpy_link *link)
+{
+    tpy_lock_take(&link->replying);
+    /* Changed, so that who is about to sleep for a reply does not. One that came before the end counts. */
+    if (atomic_load(&link->replied) != atomic_load(&link->request)) atomic_store(&link->replied, ENDED);
+    tpy_lock_give(&link->replying);
+    tpy_futex_wake_private(&link->replied, INT_MAX);
 }
 
 /* What the server did for a request that was given up meanwhile nobody would ever undo. */

@@ -104,5 +104,7 @@ int tpy_link_request(struct tpy_link *link, struct tpy_say *say, struct tpy_say 
 int tpy_link_request_heard(struct tpy_link *link, struct tpy_say *say, struct tpy_say *reply, int *fd, tpy_link_heard *heard, void *argument);
 /* Watcher: a reply was heard; takes the descriptors over. */
 void tpy_link_replied(struct tpy_link *link, const struct tpy_say *say, const int *fds, unsigned count);
+/* Watcher: the link is dead; whoever waits for a reply learns of it at once. */
+void tpy_link_ended(struct tpy_link *link);
 
 #endif

@@ -3,7 +3,6 @@
 #include "core/watcher.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -61,7 +60,7 @@ void tpy_watcher_bury(struct tpy_link *link)
     pthread_mutex_unlock(&adding);
     shutdown(link->fd, SHUT_RDWR);
     (link->serving ? tpy_watcher_server_hooks : tpy_watcher_client_hooks).died(link);
-    tpy_futex_wake_private(&link->replied, INT_MAX);
+    tpy_link_ended(link);
     forget(link);
 }
 
