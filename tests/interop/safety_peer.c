@@ -48,11 +48,12 @@ static bool call(unsigned seed)
 
 /* ---- Death ---- */
 
-/* Waits until the count is that high. Who started us may be gone meanwhile: then so are we. */
-static void wait_until(_Atomic unsigned *counted, unsigned least)
+/* Waits until the child has brought the count so high. Who started us may be gone meanwhile: then so are we. */
+static void wait_until(pid_t child, _Atomic unsigned *counted, unsigned least)
 {
     while (atomic_load(counted) < least) {
         if (atomic_load(&harm_shared[HARM_OVER])) _exit(1);
+        harm_check_alive(child);
         sched_yield();
     }
 }
@@ -72,7 +73,7 @@ static int clients(const char *name, unsigned count)
             }
         }
         if (i % 4) /* else somewhere in its set-up */
-            wait_until(&harm_shared[HARM_CALLS], 1);
+            wait_until(victim, &harm_shared[HARM_CALLS], 1);
         harm_linger(200);
         harm_end(victim);
         CHECK(call(i));
@@ -106,9 +107,9 @@ static int servers(const char *name, unsigned count)
         unsigned life = atomic_load(&harm_shared[HARM_LIFE]);
         pid_t victim = harm_start();
         if (victim == 0) serve(name);
-        wait_until(&harm_shared[HARM_LIFE], life + 1);
+        wait_until(victim, &harm_shared[HARM_LIFE], life + 1);
         if (i % 8) /* else before it has a client */
-            wait_until(&harm_shared[HARM_CALLS], 3);
+            wait_until(victim, &harm_shared[HARM_CALLS], 3);
         harm_linger(200);
         harm_end(victim);
     }

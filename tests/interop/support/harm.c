@@ -54,6 +54,15 @@ pid_t harm_start(void)
     return child;
 }
 
+void harm_check_alive(pid_t child)
+{
+    siginfo_t end = {.si_pid = 0};
+    CHECK(waitid(P_PID, (id_t)child, &end, WEXITED | WNOHANG | WNOWAIT) == 0);
+    if (end.si_pid == 0) return;
+    harm_say("wrong: a child has ended by itself, code %ld status %ld\n", end.si_code, end.si_status);
+    _exit(1);
+}
+
 void harm_end(pid_t child)
 {
     int status;

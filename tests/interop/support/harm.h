@@ -27,6 +27,7 @@ unsigned harm_random(unsigned below);
 void harm_linger(unsigned most); /* for a moment, or a longer one */
 
 pid_t harm_start(void);     /* forks a child that dies with us: 0 in the child */
+void harm_check_alive(pid_t child); /* it says so, and ends, if a child has ended by itself */
 void harm_end(pid_t child); /* kill -9; it must not have ended before */
 
 unsigned harm_descriptors(void);
