@@ -91,6 +91,7 @@ class DeathTest {
                     if (how.equals("ask")) {
                         peer.kill();
                         ok(flukeIpcReply(params.send(in, 8)));
+                        before.awaitAgain(); // else it could go in the next round, which looks for something else to go
                         continue;
                     }
                     ok(flukeIpcServerAckSend(params.send(in, 8))); // for all its room
