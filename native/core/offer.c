@@ -281,13 +281,18 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     offer->mark = 0;
     if (TPY_UNLIKELY(atomic_load_explicit(&connection->refused, memory_order_relaxed)) && !(offer->flags & TPY_OFFER_CONTINUE)) return -EBADF;
     if (TPY_UNLIKELY(offer->flags & TPY_OFFER_NOW) && !waited_for(lane)) return -ETIMEDOUT;
+    lane->offer = offer; /* from here on to the end a signal handler's own offer would write where we do */
+    atomic_signal_fence(memory_order_seq_cst);
     struct iovec own_send[TPY_PARTS_OWN], own_reply[TPY_PARTS_OWN];
     int result = tpy_iov_take(&offer->send, offer->send_parts, own_send);
     if (TPY_LIKELY(result == 0)) result = tpy_iov_take(&offer->reply, offer->reply_parts, own_reply);
     if (TPY_LIKELY(result == 0)) result = tpy_iov_length(offer->send, offer->send_parts, &lane->send_length);
     if (TPY_LIKELY(result == 0)) result = tpy_iov_length(offer->reply, offer->reply_parts, &lane->room);
     if (TPY_UNLIKELY(offer->flags & TPY_OFFER_TAKEN)) lane->room = offer->room;
-    if (TPY_UNLIKELY(result != 0)) return result;
+    if (TPY_UNLIKELY(result != 0)) {
+        lane->offer = NULL;
+        return result;
+    }
 
     struct tpy_offer_area *area = &lane->shared->offer;
     uint64_t here = tpy_inline_part(lane->send_length);
@@ -298,7 +303,6 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     offer->struck = 0;
     offer->held = 0;
     lane->streaming = false;
-    lane->offer = offer;
     tpy_offer_count(lane);
     if (TPY_UNLIKELY(got < here || room_end != TPY_NOWHERE || (lane->send_length | lane->room) > TPY_INLINE))
         result = prepare_hard(lane, got, here, room_end, &flags);
@@ -332,6 +336,7 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(bell == TPY_RING_GONE) && result == -ESRCH && tpy_strike_stage(lane, offer) == TPY_REACHED_NOTHING) result = -EBADF;
     /* An answered one may look it up (tpy_offer_mark): the word is in the server's cache, and rarely wanted. */
     if (TPY_UNLIKELY(result != 0) && (offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = tpy_strike_progress(lane);
+    atomic_signal_fence(memory_order_seq_cst);
     lane->offer = NULL;
     return result;
 }
