@@ -1,5 +1,5 @@
 /*
- * offer_steps: what an offer does after its window is in place, for its forms (offer.c, two.c): it is posted, its answer is looked for once, waited
+ * offer_steps: what an offer does after its window is in place, for its forms (offer.c, brief.c): it is posted, its answer is looked for once, waited
  * for, and taken.
  */
 #ifndef TPY_CORE_OFFER_STEPS_H

@@ -3,6 +3,7 @@
  * buffer there and one back and no references, goes a short way: one answer, straight from the params, and one receive, whose usual message ends the
  * call. Whatever else there is or comes is left to the state machine (server.c, wait.c), which begins anew or goes on from there.
  */
+#include "core/brief.h"
 #include "core/errors.h"
 #include "fluke/message.h"
 #include "fluke/port.h"
@@ -81,11 +82,18 @@ static inline __attribute__((always_inline)) fluke_error_t at_once(fluke_ipc_par
     struct fluke_thread *thread = tpy_fluke_current;
     if (TPY_UNLIKELY(!tpy_fluke_unhindered(thread) || !tpy_fluke_is_plain(params))) return tpy_fluke_server_transfer(params, does, alias);
     struct tpy_fluke_server *side = &thread->server;
-    const struct iovec part = {params->send_buf.buf, params->send_buf.words * 4};
+    const uint64_t length = params->send_buf.words * 4;
     if (TPY_UNLIKELY(atomic_load_explicit(&side->role, memory_order_relaxed) != TPY_FLUKE_RECEIVER || !may_answer(side, params->send_buf.words)))
         return tpy_fluke_server_transfer(params, does, alias);
-    int result = does & WAIT ? tpy_finish(side->exchange, side->serial, TPY_FLUKE_BYE, &part, 1)
+    int result;
+    if (TPY_LIKELY(length < TPY_BRIEF)) {
+        result = does & WAIT ? tpy_finish_brief(side->exchange, side->serial, TPY_FLUKE_BYE, params->send_buf.buf, length)
+                             : tpy_turn_brief(side->exchange, side->serial, TPY_FLUKE_NOW_OVER, params->send_buf.buf, length);
+    } else {
+        const struct iovec part = {params->send_buf.buf, length};
+        result = does & WAIT ? tpy_finish(side->exchange, side->serial, TPY_FLUKE_BYE, &part, 1)
                              : tpy_turn(side->exchange, side->serial, TPY_FLUKE_NOW_OVER, &part, 1);
+    }
     if (TPY_UNLIKELY(result != 0)) return tpy_fluke_server_sent(thread, params, does, alias, result);
     side->accepted = false;
     if (!(does & WAIT)) return receive_next(thread, params, does);

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/two.h"
+#include "core/brief.h"
 #include "l4/partner.h"
 #include "l4/transfer.h"
 

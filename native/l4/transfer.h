@@ -12,7 +12,7 @@
 #include "core/exchange.h"
 #include "core/pages.h"
 #include "core/port.h"
-#include "core/two.h"
+#include "core/brief.h"
 #include "l4/callers.h"
 #include "l4/local.h"
 #include "l4/map.h"

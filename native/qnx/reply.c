@@ -2,6 +2,7 @@
 #include <sys/neutrino.h>
 #include <tetrapylon_binding.h>
 
+#include "core/brief.h"
 #include "core/errors.h"
 #include "core/iov.h"
 #include "core/port.h"
@@ -30,6 +31,16 @@ static inline __attribute__((always_inline)) int reply(rcvid_t rcvid, long statu
     return finished(rcvid, serial, tpy_finish(exchange, serial, status, riov, rparts));
 }
 
+static inline __attribute__((always_inline)) int reply_part(rcvid_t rcvid, long status, const void *message, size_t bytes)
+{
+    const iov_t part = {(void *)message, bytes};
+    uint32_t serial;
+    struct tpy_exchange *exchange = tpy_qnx_find(rcvid, &serial);
+    if (TPY_UNLIKELY(!exchange)) return -ESRCH;
+    return finished(rcvid, serial,
+        TPY_LIKELY(bytes < TPY_BRIEF) ? tpy_finish_brief(exchange, serial, status, message, bytes) : tpy_finish(exchange, serial, status, &part, 1));
+}
+
 int MsgReplyv_r(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts) { return reply(rcvid, status, riov, rparts); }
 
 int MsgReplyv(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
@@ -39,20 +50,17 @@ int MsgReplyv(rcvid_t rcvid, long status, const iov_t *riov, size_t rparts)
 
 int MsgReply_r(rcvid_t rcvid, long status, const void *message, size_t bytes)
 {
-    const iov_t part = {(void *)message, bytes};
-    return reply(rcvid, status, &part, 1);
+    return reply_part(rcvid, status, message, bytes);
 }
 
 int MsgReply(rcvid_t rcvid, long status, const void *message, size_t bytes)
 {
-    const iov_t part = {(void *)message, bytes};
-    return (int)tpy_qnx_result(reply(rcvid, status, &part, 1));
+    return (int)tpy_qnx_result(reply_part(rcvid, status, message, bytes));
 }
 
 int tpy_msg_reply_at(rcvid_t rcvid, long status, uint64_t message, size_t bytes)
 {
-    const iov_t part = {(void *)(uintptr_t)message, bytes};
-    return reply(rcvid, status, &part, 1);
+    return reply_part(rcvid, status, (const void *)(uintptr_t)message, bytes);
 }
 
 int MsgError_r(rcvid_t rcvid, int error)
