@@ -285,6 +285,7 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     struct tpy_thread *thread = tpy_thread_get();
     if (TPY_UNLIKELY(!thread)) return -ENOMEM;
     bool used = false; /* the port, while we have not got its lock */
+    bool soon = false; /* something was there at our first look */
     unsigned turns = 0, waits = 0;
     int waited = 0;
     uint64_t size = 0;
@@ -308,10 +309,13 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
             if (!looked) {
                 tpy_spin_looked(&thread->receive_spin, news.any);
                 looked = true;
+                soon = news.any;
             }
             if (news.only && accept_at_once(port, filter, news.only, news.post, parts, count, size, receipt)) {
                 if (TPY_UNLIKELY(watched != NULL)) thread->client_cpu = news.only->exchange->cpu;
-                return done(port, used, 0);
+                done(port, used, 0);
+                if (TPY_LIKELY(soon)) tpy_spin_hot(&thread->receive_spin); /* may let others go first: not with the lock */
+                return 0;
             }
         }
         bool busy = TPY_LIKELY(!watched) ? tpy_port_collect(port) : tpy_port_collect_watched(port, watched);
