@@ -10,7 +10,6 @@
 #include "core/thread.h"
 #include "core/watcher.h"
 
-#define LATER_OWED 5   /* slot of tpy_watcher_later */
 #define AGAIN 1000000ll /* ns */
 
 struct owed {
@@ -48,7 +47,7 @@ static void pay(void)
     }
     bool again = first != NULL;
     pthread_mutex_unlock(&lock);
-    if (again) tpy_watcher_later(LATER_OWED, tpy_now() + AGAIN, pay);
+    if (again) tpy_watcher_later(TPY_LATER_OWED, tpy_now() + AGAIN, pay);
 }
 
 void tpy_owe(struct tpy_link *link, const struct tpy_say *say)
@@ -67,7 +66,7 @@ void tpy_owe(struct tpy_link *link, const struct tpy_say *say)
             tpy_node_drop(link); /* so that the server hears of it at all */
     }
     pthread_mutex_unlock(&lock);
-    if (owed && none) tpy_watcher_later(LATER_OWED, tpy_now() + AGAIN, pay);
+    if (owed && none) tpy_watcher_later(TPY_LATER_OWED, tpy_now() + AGAIN, pay);
 }
 
 static void in_child(void)

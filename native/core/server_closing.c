@@ -11,9 +11,6 @@
 #include "core/fork.h"
 #include "core/watcher.h"
 
-#define LATER_CLOSE 0
-#define LATER_TIDY 1
-#define LATER_REFUSE 2
 #define GRACE_MOST 1000000000ll
 #define LOCK_LOOK 50000 /* ns */
 
@@ -75,7 +72,7 @@ void tpy_server_take_exchange(struct tpy_exchange *exchange, int error)
         }
     tpy_lock_give(&port->lock);
     if (wake) tpy_exchange_wake(exchange);
-    if (orphan) tpy_watcher_later(LATER_TIDY, exchange->grace, tpy_server_tidy);
+    if (orphan) tpy_watcher_later(TPY_LATER_TIDY, exchange->grace, tpy_server_tidy);
     else tpy_exchange_free(exchange);
 }
 
@@ -116,7 +113,7 @@ static void tidy(void)
             }
             tpy_lock_give(&exchange->lock);
             if (!over) {
-                tpy_watcher_later(LATER_TIDY, exchange->grace, tpy_server_tidy);
+                tpy_watcher_later(TPY_LATER_TIDY, exchange->grace, tpy_server_tidy);
                 from = &exchange->next_of_client;
                 continue;
             }
@@ -133,7 +130,7 @@ static void tidy(void)
     }
 }
 
-void tpy_server_tidy(void) { tpy_watcher_later(LATER_TIDY, 0, tidy); }
+void tpy_server_tidy(void) { tpy_watcher_later(TPY_LATER_TIDY, 0, tidy); }
 
 /* With the port's lock: takes the record's lock, unless an accepted offer's transfer has it, which may take as long as the client likes. */
 static bool enter_unless_accepted(struct tpy_exchange *exchange)
@@ -199,7 +196,7 @@ void tpy_port_refuse(struct tpy_port *port, void *client)
     refusal->next = refusals;
     refusals = refusal;
     pthread_mutex_unlock(&closing_lock);
-    tpy_watcher_later(LATER_REFUSE, 0, refuse);
+    tpy_watcher_later(TPY_LATER_REFUSE, 0, refuse);
 }
 
 static void close_ports(void)
@@ -239,7 +236,7 @@ void tpy_server_close_port(struct tpy_port *port)
     port->next = closing;
     closing = port;
     pthread_mutex_unlock(&closing_lock);
-    tpy_watcher_later(LATER_CLOSE, 0, close_ports);
+    tpy_watcher_later(TPY_LATER_CLOSE, 0, close_ports);
 }
 
 static void in_child(void)

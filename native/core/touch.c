@@ -17,7 +17,6 @@
 #define PAGE 4096u
 #define TICK 10000000ll /* ns */
 #define IDLE_TICKS 50   /* then the watcher sleeps again */
-#define LATER_TOUCH 3   /* slot of tpy_watcher_later */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the list */
 static struct tpy_thread *touchers; /* records that ever touched; they are never freed */
@@ -47,7 +46,7 @@ static void tick(void)
         pthread_mutex_unlock(&lock);
         if (!busy || atomic_exchange(&watched, true)) return;
     }
-    tpy_watcher_later(LATER_TOUCH, tpy_now() + TICK, tick);
+    tpy_watcher_later(TPY_LATER_TOUCH, tpy_now() + TICK, tick);
 }
 
 static void in_child(void)
@@ -93,7 +92,7 @@ int tpy_pages_touch_both(const struct iovec *reads, size_t read_count, const str
     uint32_t touching = atomic_load_explicit(&thread->touching, memory_order_relaxed);
     tpy_fault_breakable = true;
     atomic_exchange(&thread->touching, touching + 1); /* before the look at `watched` */
-    if (TPY_UNLIKELY(!atomic_load(&watched)) && !atomic_exchange(&watched, true)) tpy_watcher_later(LATER_TOUCH, tpy_now() + TICK, tick);
+    if (TPY_UNLIKELY(!atomic_load(&watched)) && !atomic_exchange(&watched, true)) tpy_watcher_later(TPY_LATER_TOUCH, tpy_now() + TICK, tick);
     for (size_t i = 0; i < read_count && result == 0; i++) result = touch(reads[i].iov_base, reads[i].iov_len, false);
     for (size_t i = 0; i < write_count && result < 2; i++) result |= touch(writes[i].iov_base, writes[i].iov_len, true) << 1;
     atomic_store_explicit(&thread->touching, touching + 2, memory_order_release);

@@ -13,8 +13,6 @@
 #include "core/fork.h"
 #include "core/thread.h"
 
-#define LATER_SLOTS 8
-
 struct tpy_watcher_hooks tpy_watcher_server_hooks, tpy_watcher_client_hooks;
 
 static int poll_fd = -1, wake_fd = -1;
@@ -22,10 +20,12 @@ static int poll_fd = -1, wake_fd = -1;
 static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
 static struct tpy_link *(*welcome)(void);
 static void (*forget)(struct tpy_link *);
+/* The time and the function are one: who looks at one of them and then changes the other would undo what another thread asked for in between. */
+static pthread_mutex_t later_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    _Atomic int64_t at;
-    void (*_Atomic run)(void);
-} later[LATER_SLOTS];
+    int64_t at;
+    void (*run)(void);
+} later[TPY_LATER_SLOTS];
 
 /* epoll's data: a link with the lowest bit telling whether its pidfd spoke, or one of these. */
 static char listen_mark, wake_mark;
@@ -84,13 +84,24 @@ static void hear(struct tpy_link *link)
 static int time_left(void)
 {
     int64_t first = TPY_NEVER;
-    for (int i = 0; i < LATER_SLOTS; i++) {
-        int64_t at = atomic_load(&later[i].at);
-        if (atomic_load(&later[i].run) && at < first) first = at;
-    }
+    pthread_mutex_lock(&later_lock);
+    for (int i = 0; i < TPY_LATER_SLOTS; i++)
+        if (later[i].run && later[i].at < first) first = later[i].at;
+    pthread_mutex_unlock(&later_lock);
     if (first == TPY_NEVER) return -1;
     int64_t left = first - tpy_now();
     return left <= 0 ? 0 : left > 1000000000 ? 1000 : (int)((left + 999999) / 1000000);
+}
+
+/* Takes out what is due in a slot. */
+static void (*take_due(int slot))(void)
+{
+    pthread_mutex_lock(&later_lock);
+    void (*run)(void) = later[slot].run;
+    if (run && later[slot].at > tpy_now()) run = NULL;
+    if (run) later[slot].run = NULL;
+    pthread_mutex_unlock(&later_lock);
+    return run;
 }
 
 static void *watcher(void *unused)
@@ -118,11 +129,9 @@ static void *watcher(void *unused)
                 buried[graves++] = link;
             }
         }
-        for (int i = 0; i < LATER_SLOTS; i++) {
-            void (*run)(void) = atomic_load(&later[i].run);
-            if (!run || atomic_load(&later[i].at) > tpy_now()) continue;
-            atomic_store(&later[i].run, NULL);
-            run();
+        for (int i = 0; i < TPY_LATER_SLOTS; i++) {
+            void (*run)(void) = take_due(i);
+            if (run) run();
         }
         while (graves > 0) tpy_link_release(buried[--graves]);
     }
@@ -132,18 +141,18 @@ static void *watcher(void *unused)
 static void in_child(void)
 {
     pthread_mutex_init(&adding, NULL);
+    pthread_mutex_init(&later_lock, NULL);
     if (poll_fd >= 0) close(poll_fd);
     if (wake_fd >= 0) close(wake_fd);
     poll_fd = wake_fd = -1;
-    for (int i = 0; i < LATER_SLOTS; i++) atomic_store(&later[i].run, NULL);
+    for (int i = 0; i < TPY_LATER_SLOTS; i++) later[i].run = NULL;
 }
 
-static void once_ever(void) { tpy_at_fork_child(in_child); }
+/* Requests are made before it is started, too. */
+__attribute__((constructor)) static void begin(void) { tpy_at_fork_child(in_child); }
 
 int tpy_watcher_start(struct tpy_link *(*on_call)(void), void (*on_end)(struct tpy_link *))
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, once_ever);
     welcome = on_call;
     forget = on_end;
     if (poll_fd < 0 && (poll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) return -errno;
@@ -163,10 +172,12 @@ int tpy_watcher_start(struct tpy_link *(*on_call)(void), void (*on_end)(struct t
     return 0;
 }
 
-void tpy_watcher_later(unsigned slot, int64_t at, void (*run)(void))
+void tpy_watcher_later(enum tpy_later slot, int64_t at, void (*run)(void))
 {
     uint64_t one = 1;
-    if (!atomic_load(&later[slot].run) || at < atomic_load(&later[slot].at)) atomic_store(&later[slot].at, at);
-    atomic_store(&later[slot].run, run);
+    pthread_mutex_lock(&later_lock);
+    if (!later[slot].run || at < later[slot].at) later[slot].at = at;
+    later[slot].run = run;
+    pthread_mutex_unlock(&later_lock);
     if (wake_fd >= 0 && write(wake_fd, &one, sizeof one) < 0) return;
 }

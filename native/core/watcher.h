@@ -25,7 +25,18 @@ int tpy_watcher_add(struct tpy_link *link);
 /* On the watcher: ends a link at once. The reference is given back at the end of the turn, when nothing names the link any more. */
 void tpy_watcher_bury(struct tpy_link *link);
 
-/* Runs on the watcher at a time (absolute) or soon (0). At most one pending run for each `slot` (0 to 7). From any thread. */
-void tpy_watcher_later(unsigned slot, int64_t at, void (*run)(void));
+/* What is put off, one slot for each. */
+enum tpy_later {
+    TPY_LATER_CLOSE,  /* ports that were destroyed */
+    TPY_LATER_TIDY,   /* what outlives its client for a grace */
+    TPY_LATER_REFUSE, /* clients that are served no more */
+    TPY_LATER_TOUCH,  /* looking after those who touch pages */
+    TPY_LATER_OWED,   /* what a full socket did not take */
+    TPY_LATER_FACE,   /* a face's */
+    TPY_LATER_SLOTS
+};
+/* Runs on the watcher at a time (absolute) or soon (0). A slot has at most one pending run: of several requests the last one's function at the
+ * earliest one's time, so it may be called early, but never later than it was asked for. From any thread. */
+void tpy_watcher_later(enum tpy_later slot, int64_t at, void (*run)(void));
 
 #endif

@@ -13,7 +13,6 @@
 #include "l4/directory.h"
 
 #define CHAINS 1024u
-#define LATER_PARTNERS 4   /* slot of tpy_watcher_later */
 #define MOMENT 50000000ll  /* ns: a partner is kept for one at least and two at most after its end */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -53,7 +52,7 @@ static void let_go(void)
             at = &partner->next;
         }
     pthread_mutex_unlock(&lock);
-    if (again) tpy_watcher_later(LATER_PARTNERS, tpy_now() + MOMENT, let_go);
+    if (again) tpy_watcher_later(TPY_LATER_FACE, tpy_now() + MOMENT, let_go);
 }
 
 /* On the watcher, or under the lock in the thread that found a partner which was gone by then. */
@@ -61,7 +60,7 @@ static void on_gone(void *argument)
 {
     struct tpy_l4_partner *partner = argument;
     atomic_store(&partner->gone, TPY_L4_GONE);
-    tpy_watcher_later(LATER_PARTNERS, tpy_now() + MOMENT, let_go);
+    tpy_watcher_later(TPY_LATER_FACE, tpy_now() + MOMENT, let_go);
 }
 
 static struct tpy_l4_partner *take_record(void)
