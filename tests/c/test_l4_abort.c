@@ -40,7 +40,7 @@ struct shared {
 static void cancel(struct shared *it, l4_threadid_t who)
 {
     atomic_store(&it->since, l4_now());
-    l4_thread_ex_regs(who, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL);
+    l4_cancel(who);
     l4_count(&it->cancelled);
 }
 

@@ -95,7 +95,7 @@ static void *help(void *argument)
     settle(it);
     if (it->course.act == PROVIDE && helper->pages.at && it->course.at_receiver == helper->at_receiver) l4_pages_provide(&helper->pages, SEED);
     if (it->course.act == (helper->at_receiver ? CANCEL_RECEIVER : CANCEL_SENDER))
-        l4_thread_ex_regs(helper->at_receiver ? it->receiver : it->sender, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL);
+        l4_cancel(helper->at_receiver ? it->receiver : it->sender);
     return NULL;
 }
 
@@ -256,7 +256,7 @@ static void *cancel_within_an_ask(void *argument)
     CHECK_SYS(kill(it->shared->receiver_tid, SIGSTOP));
     /* One that was on its way may still be answered; one that lasts is not. */
     for (int lasts = 0; lasts < 1000; lasts = lane_in_use(it->sender) ? lasts + 1 : 0) sched_yield();
-    l4_thread_ex_regs(it->id, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL);
+    l4_cancel(it->id);
     return NULL;
 }
 

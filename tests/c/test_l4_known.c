@@ -4,11 +4,7 @@
  */
 #include "l4_support.h"
 
-#include <pthread.h>
-
 #define SHORT L4_IPC_SHORT_MSG
-
-static void cancel(l4_threadid_t id) { l4_thread_ex_regs(id, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL); }
 
 static l4_umword_t take(l4_threadid_t from)
 {
@@ -96,20 +92,19 @@ static void be_stubborn(l4_threadid_t boss, void *argument)
 
 struct caught {
     l4_threadid_t of;
-    _Atomic uint64_t id;
     _Atomic unsigned ready;
     unsigned way;
     int expected;
 };
 
-static void *be_caught(void *argument)
+static void be_caught(l4_threadid_t boss, void *argument)
 {
     struct caught *it = argument;
     l4_umword_t one = 5, two = 6;
     l4_msgdope_t result = {.raw = 99};
+    (void)boss;
     give(it->of, 1);
     CHECK_EQ(take(it->of), 2);
-    atomic_store(&it->id, l4_myself().raw);
     l4_count(&it->ready);
     int code = it->way == 0   ? l4_ipc_receive(it->of, SHORT, &one, &two, L4_IPC_NEVER, &result)
                : it->way == 1 ? l4_ipc_send(it->of, SHORT, 1, 2, L4_IPC_NEVER, &result)
@@ -119,7 +114,6 @@ static void *be_caught(void *argument)
     CHECK_EQ(one, 5);
     CHECK_EQ(two, 6);
     CHECK_EQ(l4_ipc_sleep(L4_IPC_TIMEOUT(0, 0, 5, 10, 0, 0)), L4_IPC_RETIMEOUT); /* it was just this call */
-    return NULL;
 }
 
 /* way: 0 receive, 1 send, 2 call that is not accepted, 3 call that is. */
@@ -129,16 +123,14 @@ static void catch_it(bool threads, unsigned way, bool by_end, int expected)
     stubborn->takes = way == 3;
     struct l4_partner *partner = l4_start(threads, be_stubborn, stubborn);
     struct caught it = {.of = l4_id(partner), .way = way, .expected = expected};
-    pthread_t thread;
-    CHECK_EQ(pthread_create(&thread, NULL, be_caught, &it), 0);
+    struct l4_partner *caught = l4_start(true, be_caught, &it);
     l4_await(&it.ready, 1);
-    l4_threadid_t id = {.raw = atomic_load(&it.id)};
     if (way == 3) l4_await(&stubborn->taken, 1);
-    if (way == 0) l4_await_receiving(id);
-    else l4_await_sending(id);
+    if (way == 0) l4_await_receiving(l4_id(caught));
+    else l4_await_sending(l4_id(caught));
     if (by_end) l4_count(&stubborn->go);
-    else cancel(id);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    else l4_cancel(l4_id(caught));
+    l4_join(caught);
     if (!by_end) l4_count(&stubborn->go);
     l4_join(partner);
 }

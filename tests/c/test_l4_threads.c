@@ -12,8 +12,6 @@
 #define SERVER L4_IPC_TIMEOUT(0, 1, 0, 0, 0, 0)
 #define SHORT L4_IPC_SHORT_MSG
 
-static void cancel(l4_threadid_t id) { l4_thread_ex_regs(id, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL); }
-
 CASE(an_id_names_its_task_and_thread)
 {
     l4_threadid_t me = l4_myself();
@@ -64,20 +62,19 @@ CASE(the_chief_is_the_destination)
 struct victim {
     int way; /* 0 wait, 1 receive, 2 sleep, 3 send, 4 call not accepted, 5 call accepted */
     int code;
-    l4_threadid_t of, id;
-    int number; /* the core's, of the same thread */
+    l4_threadid_t of;
+    _Atomic int number; /* the core's, of the same thread */
     _Atomic unsigned ready, others;
 };
 
-static void *be_cancelled(void *argument)
+static void be_cancelled(l4_threadid_t boss, void *argument)
 {
     struct victim *it = argument;
     l4_umword_t one = 5, two = 6;
     l4_msgdope_t result = {.raw = 99};
     l4_threadid_t src;
-    it->id = l4_myself();
+    (void)boss;
     it->number = tpy_thread_number_self();
-    l4_count(&it->ready);
     switch (it->way) {
     case 0: it->code = l4_ipc_wait(&src, SHORT, &one, &two, L4_IPC_NEVER, &result); break;
     case 1: it->code = l4_ipc_receive(it->of, SHORT, &one, &two, L4_IPC_NEVER, &result); break;
@@ -89,7 +86,6 @@ static void *be_cancelled(void *argument)
     CHECK_EQ(one, 5);
     /* Just this call was cancelled. */
     CHECK_EQ(l4_ipc_sleep(L4_IPC_TIMEOUT(0, 0, 5, 10, 0, 0)), L4_IPC_RETIMEOUT);
-    return NULL;
 }
 
 static void stand_by(l4_threadid_t boss, void *argument)
@@ -111,18 +107,16 @@ static void cancel_each_way(bool threads, bool interrupt)
     static const int codes[] = {L4_IPC_RECANCELED, L4_IPC_RECANCELED, L4_IPC_RECANCELED, L4_IPC_SECANCELED, L4_IPC_SECANCELED, L4_IPC_RECANCELED};
     for (int way = 0; way < 6; way++) {
         struct victim *it = l4_share(sizeof *it);
-        pthread_t thread;
         it->way = way;
         struct l4_partner *partner = l4_start(threads, stand_by, it);
         it->of = l4_id(partner);
-        CHECK_EQ(pthread_create(&thread, NULL, be_cancelled, it), 0);
-        l4_await(&it->ready, 1);
-        if (way < 3) l4_await_receiving(it->id);
-        else l4_await_sending(it->id);
-        if (way == 5) l4_await(&it->ready, 2); /* it has the message */
+        struct l4_partner *victim = l4_start(true, be_cancelled, it);
+        if (way < 3) l4_await_receiving(l4_id(victim));
+        else l4_await_sending(l4_id(victim));
+        if (way == 5) l4_await(&it->ready, 1); /* it has the message */
         if (interrupt) CHECK_EQ(tpy_thread_interrupt(it->number), 0);
-        else cancel(it->id);
-        CHECK_EQ(pthread_join(thread, NULL), 0);
+        else l4_cancel(l4_id(victim));
+        l4_join(victim);
         CHECK_EQ(it->code, codes[way]);
         l4_count(&it->others);
         l4_join(partner);
@@ -155,7 +149,7 @@ CASE_LIMIT(an_interrupt_ends_the_wait_for_a_name, 10)
 CASE(ex_regs_on_a_thread_that_is_not_in_an_ipc_cancels_nothing)
 {
     for (int i = 0; i < 3; i++) {
-        cancel(l4_myself());
+        l4_cancel(l4_myself());
         CHECK_EQ(l4_ipc_sleep(L4_IPC_TIMEOUT(0, 0, 2, 10, 0, 0)), L4_IPC_RETIMEOUT);
     }
 }
@@ -188,7 +182,7 @@ static void *suffer(void *argument)
 static void *storm(void *argument)
 {
     struct storm *it = argument;
-    for (int i = 0; i < 20000; i++) cancel(it->id);
+    for (int i = 0; i < 20000; i++) l4_cancel(it->id);
     return NULL;
 }
 
@@ -209,8 +203,8 @@ CASE_LIMIT(a_storm_of_cancels_loses_nothing, 30)
     }
     CHECK_EQ(it.done, calls);
     atomic_store(&it.stop, 1);
-    cancel(it.id);
-    while (pthread_tryjoin_np(victim, NULL) != 0) cancel(it.id);
+    l4_cancel(it.id);
+    while (pthread_tryjoin_np(victim, NULL) != 0) l4_cancel(it.id);
     CHECK_GT(it.cancelled, 0);
 }
 

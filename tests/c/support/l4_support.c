@@ -91,6 +91,8 @@ void l4_await(_Atomic unsigned *word, unsigned value)
     while ((now = atomic_load(word)) < value) syscall(SYS_futex, word, FUTEX_WAIT, now, NULL, NULL, 0);
 }
 
+void l4_cancel(l4_threadid_t id) { l4_thread_ex_regs(id, ~0ul, ~0ul, NULL, NULL, NULL, NULL, NULL); }
+
 /* What other processes can see of that thread. */
 static unsigned state_of(l4_threadid_t id)
 {

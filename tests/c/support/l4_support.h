@@ -35,6 +35,9 @@ void *l4_share(size_t size);
 void l4_count(_Atomic unsigned *word);
 void l4_await(_Atomic unsigned *word, unsigned value);
 
+/* Cancels the IPC of a thread of this process. */
+void l4_cancel(l4_threadid_t id);
+
 /* Waits until that thread sleeps in a receive, or in a send or call. */
 void l4_await_receiving(l4_threadid_t id);
 void l4_await_sending(l4_threadid_t id);
