@@ -421,7 +421,7 @@ CASE(who_waits_for_one_exchange_holds_up_nobody_and_nobody_it)
 struct crowd {
     uint32_t id;
     pid_t server;
-    _Atomic bool killed;
+    pid_t patient[GROUPS]; /* of each group the receiver that waits as long as it takes */
 };
 
 struct caller {
@@ -444,8 +444,8 @@ static void calls_many(void *argument)
         }
         CHECK_OK(tpy_offer(connection, &offer));
         CHECK_EQ(answer, question);
-        /* Nothing is waited for: a client that pauses now and then, so that receivers also go to sleep and must be woken. What is checked holds either way. */
-        if (i % 64 == 63) usleep(200);
+        /* Now and then until the receiver sleeps that only a message wakes. It will: everybody here pauses so. */
+        if (i % 128 == 127) observe_asleep_in_either(caller->crowd->patient[caller->home % GROUPS], SYS_futex_waitv, SYS_futex);
     }
     tpy_connection_close(connection);
 }
@@ -475,6 +475,7 @@ static void crowd(bool by_processes, bool moves)
     for (int i = 0; i < 2 * GROUPS; i++) {
         servers[i].patience = i % 2 ? 100000 : 0;
         begin(&servers[i], port, i / 2);
+        if (!servers[i].patience) all->patient[i / 2] = atomic_load(&servers[i].tid);
     }
     for (int i = 0; i < VICTIMS; i++) victims[i] = check_fork(calls_many, &callers[CALLERS + i]);
     for (int i = 0; i < CALLERS; i++)
