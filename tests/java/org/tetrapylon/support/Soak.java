@@ -7,6 +7,10 @@ public final class Soak {
 
     private Soak() {}
 
+    public static boolean soaks() {
+        return SOAKS;
+    }
+
     public static int rounds(int usual, int soak) {
         return SOAKS ? soak : usual;
     }
