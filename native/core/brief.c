@@ -77,7 +77,6 @@ INLINE uint32_t post(struct tpy_lane *lane, uint64_t length, uint64_t room, uint
     lane->good_room.iov_len = 0;
     lane->streaming = false;
     tpy_offer_count(lane);
-    lane->posted = lane->sequence;
     if (TPY_UNLIKELY(lane->applied != 0)) tpy_lane_stream_begin(lane);
     bool slept = tpy_offer_post(lane);
     uint32_t bell = atomic_load_explicit(lane->ring, memory_order_seq_cst);

@@ -46,7 +46,7 @@ struct tpy_lane {
     uint32_t sequence;   /* of the last offer */
     uint32_t posted;     /* what stands in the post word: the last one that was really made */
     uint32_t exchange;   /* the server's index */
-    uint32_t oneway_put;
+    uint32_t oneway_put; /* one-way messages that are whole: as many as posts tell of */
     bool streaming, server_slept;
     bool fences;         /* the server counts on it: see strike.c */
     uint8_t server_cpu;  /* where the last answer came from */
@@ -59,6 +59,8 @@ struct tpy_lane {
     uint64_t ring_base;  /* moves on with each large offer: lines written long ago are no longer in the other CPU's cache */
     uint32_t seek_seen;
     bool send_fault, room_fault;
+    bool putting;        /* a one-way message is being put; what a signal handler puts meanwhile is told of when that is whole too */
+    bool untold;         /* a signal handler has put some before our post was made: they may need another */
     /* came over the link */
     struct tpy_lock extras;
     int spill_fd;
@@ -67,6 +69,7 @@ struct tpy_lane {
     int *fds;
     uint32_t fd_count, fd_sequence;
     bool fds_announced;  /* by the last answer */
+    uint32_t oneway_begun; /* one-way messages whose slots are taken */
     struct tpy_lane *next; /* of the connection */
 };
 

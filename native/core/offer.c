@@ -291,6 +291,8 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(offer->flags & TPY_OFFER_TAKEN)) lane->room = offer->room;
     if (TPY_UNLIKELY(result != 0)) {
         lane->offer = NULL;
+        atomic_signal_fence(memory_order_seq_cst);
+        if (lane->untold) tpy_offer_post_again(lane);
         return result;
     }
 
@@ -319,7 +321,6 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
         area->tag = offer->tag;
         area->send_length = (uint32_t)lane->send_length;
         area->room = (uint32_t)lane->room;
-        lane->posted = lane->sequence;
         bool slept = tpy_offer_post(lane);
         bell = atomic_load_explicit(lane->ring, memory_order_seq_cst);
         if (TPY_UNLIKELY(bell == TPY_RING_NOW)) tpy_offer_ring(lane);
@@ -338,6 +339,8 @@ int tpy_offer(struct tpy_connection *connection, struct tpy_offer *offer)
     if (TPY_UNLIKELY(result != 0) && (offer->flags & TPY_OFFER_ACCOUNTED)) offer->mark = tpy_strike_progress(lane);
     atomic_signal_fence(memory_order_seq_cst);
     lane->offer = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (TPY_UNLIKELY(result != 0) && lane->untold) tpy_offer_post_again(lane); /* it was not posted */
     return result;
 }
 
@@ -350,17 +353,21 @@ uint64_t tpy_offer_mark(struct tpy_connection *connection)
 
 int tpy_hang_up(struct tpy_connection *connection)
 {
+    static const struct tpy_offer hanging_up;
     struct tpy_thread *thread = tpy_thread_get();
     struct tpy_lane *lane = thread && connection->index < thread->lane_capacity ? thread->lanes[connection->index] : NULL;
     if (!lane || lane->generation != atomic_load(&connection->generation)) return -EBADF;
     if (atomic_load(&lane->over) || lane->offer) return -EBADF;
+    lane->offer = &hanging_up; /* a signal handler's own offer would take its place */
+    atomic_signal_fence(memory_order_seq_cst);
     tpy_offer_count(lane);
     /* Nobody answers it, so we do not wait, and our next offer may stand there when the server looks. */
     tpy_strike_void(lane);
     lane->shared->offer.flags = TPY_OFFER_HANGUP;
-    lane->posted = lane->sequence;
     tpy_offer_post(lane);
     if (atomic_load(lane->ring) != TPY_RING_NO) tpy_offer_ring(lane);
+    atomic_signal_fence(memory_order_seq_cst);
+    lane->offer = NULL;
     return 0;
 }
 
@@ -374,27 +381,6 @@ int tpy_notify(struct tpy_connection *connection, const void *payload, size_t le
     memcpy(say.payload, payload, length);
     int result = tpy_link_say(lane->link, &say, NULL, 0);
     return result == -EPIPE ? -EBADF : result;
-}
-
-int tpy_oneway(struct tpy_connection *connection, uint8_t kind, uint8_t priority, int16_t code, uint64_t value, uint32_t tag)
-{
-    struct tpy_thread *thread = tpy_thread_get();
-    int error = -ENOMEM;
-    struct tpy_lane *lane = thread ? tpy_lane_get(thread, connection, &error) : NULL;
-    if (!lane) return error;
-    if (atomic_load(&lane->over) || atomic_load(lane->ring) == TPY_RING_GONE) return -EBADF;
-    uint32_t put = lane->oneway_put;
-    if (put - atomic_load_explicit(&lane->shared->server.oneway_taken, memory_order_acquire) >= TPY_ONEWAY_SLOTS) {
-        /* Nobody receives just now, but the messages can be moved out of the ring for a while. */
-        tpy_offer_ring(lane);
-        return -EAGAIN;
-    }
-    lane->shared->oneway[put % TPY_ONEWAY_SLOTS] =
-        (struct tpy_oneway){.value = value, .stamp = (uint64_t)tpy_now(), .tag = tag, .code = code, .priority = priority, .kind = kind};
-    lane->oneway_put = put + 1;
-    tpy_offer_post(lane);
-    if (atomic_load(lane->ring) != TPY_RING_NO) tpy_offer_ring(lane);
-    return 0;
 }
 
 int tpy_offer_take_fds(struct tpy_connection *connection, int *fds, uint32_t room)

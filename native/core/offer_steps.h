@@ -17,11 +17,18 @@ static inline void tpy_offer_count(struct tpy_lane *lane)
     if (TPY_UNLIKELY(lane->sequence == 0)) lane->sequence = 1;
 }
 
-/* The old word tells whether a receiver sleeps on it. */
+/* Tells of one-way messages, and of the last offer once more. A signal handler may come in between and post too. (oneway.c) */
+void tpy_offer_post_again(struct tpy_lane *lane);
+
+/* Posts the offer that was counted last, and tells whether a receiver sleeps on it, as the old word says. From the count until it is posted a signal
+ * handler's one-way message leaves its post to us: what it posted between our look at the lane and our exchange would be taken back by that. */
 static inline bool tpy_offer_post(struct tpy_lane *lane)
 {
     _Atomic uint64_t *word = &lane->shared->offer.post;
-    uint64_t old = atomic_exchange_explicit(word, (uint64_t)lane->oneway_put << 32 | (uint64_t)lane->posted << 1, memory_order_seq_cst);
+    uint64_t old = atomic_exchange_explicit(word, (uint64_t)lane->oneway_put << 32 | (uint64_t)lane->sequence << 1, memory_order_seq_cst);
+    lane->posted = lane->sequence;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (TPY_UNLIKELY(lane->untold)) tpy_offer_post_again(lane);
     if (TPY_LIKELY(!(old & TPY_POST_SLEEP))) return false;
     tpy_futex_wake(word, INT_MAX); /* receivers with different filters may sleep on it */
     return true;
