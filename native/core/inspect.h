@@ -42,9 +42,13 @@ static inline void tpy_inspect_blocked(struct tpy_thread *thread, enum tpy_block
 {
     tpy_inspect_blocked_on(thread, state, partner, port, 0, 0);
 }
-static inline void tpy_inspect_ready(struct tpy_thread *thread)
+/* What stands there before, and comes back after: READY, or where a signal handler interrupted the thread, which the kernel sends back to sleep there. */
+static inline struct tpy_inspect_thread tpy_inspect_told(const struct tpy_thread *thread) { return tpy_inspect_own->thread[thread->number]; }
+static inline void tpy_inspect_ready(struct tpy_thread *thread, const struct tpy_inspect_thread *told)
 {
-    tpy_inspect_own->thread[thread->number].state = TPY_READY;
+    struct tpy_inspect_thread *own = &tpy_inspect_own->thread[thread->number];
+    if (TPY_UNLIKELY(told->state != TPY_READY)) *own = *told;
+    else own->state = TPY_READY;
     if (TPY_UNLIKELY(thread->on_sleep)) thread->on_sleep(0);
 }
 /* The thread ends: its number may be another's next. */

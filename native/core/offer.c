@@ -99,8 +99,9 @@ static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t dead
     uint8_t cpu = tpy_cpu();
     /* Woken by us on this CPU, the server will answer from here: stay where its wake is cheap. */
     if (lane->server_slept && lane->shared->answer.cpu == cpu) tpy_narrow_to(&narrow, &lane->spin, cpu);
+    const struct tpy_inspect_thread told = tpy_inspect_told(thread);
     tpy_inspect_blocked_on(thread, TPY_BLOCKED_OFFER, (uint32_t)lane->link->who.pid, lane->connection->port, lane->exchange, lane->sequence);
-    atomic_store(&thread->asleep, 1);
+    uint32_t before = tpy_thread_sleeps(thread);
     struct tpy_wait_word words[] = {{(void *)word, asleep, false}, {(void *)&thread->events, poll->events, true}};
     int result = tpy_futex_wait_any(words, 2, deadline);
     if (TPY_UNLIKELY(result == -ENOSYS)) {
@@ -109,8 +110,8 @@ static int sleep_on(struct tpy_lane *lane, const struct poll *poll, int64_t dead
         result = tpy_futex_wait_shared((void *)word, asleep, slice < deadline ? slice : deadline);
         if (result == -ETIMEDOUT && slice < deadline) result = 0;
     }
-    atomic_store(&thread->asleep, 0);
-    tpy_inspect_ready(thread);
+    tpy_thread_slept(thread, before);
+    tpy_inspect_ready(thread, &told);
     tpy_narrow_undo(&narrow, &lane->spin, lane->shared->answer.cpu);
     return result;
 }

@@ -154,11 +154,12 @@ static inline int scan_wait(struct tpy_scan *scan, const struct tpy_filter *filt
 static int sleep_behind(struct tpy_port *port, struct tpy_thread *thread, const struct tpy_filter *filter, uint32_t events, int64_t deadline)
 {
     struct watching watching;
+    const struct tpy_inspect_thread told = tpy_inspect_told(thread);
     tpy_inspect_blocked(thread, TPY_BLOCKED_RECEIVE, 0, port->id);
     watch(&watching, thread, filter);
     int result = tpy_thread_sleep(thread, events, deadline);
     unwatch(&watching);
-    tpy_inspect_ready(thread);
+    tpy_inspect_ready(thread, &told);
     return result;
 }
 

@@ -81,12 +81,13 @@ int tpy_scan_sleep(struct tpy_scan *scan, uint8_t cpu, int64_t deadline, int64_t
     if (!quiet || tpy_scan_news(scan)) return 0;
     if (narrows) tpy_narrow_to(&narrow, spin, cpu);
     words[count] = (struct tpy_wait_word){.word = (void *)&scan->thread->events, .expected = scan->events, .is_private = true};
+    const struct tpy_inspect_thread told = tpy_inspect_told(scan->thread);
     tpy_inspect_blocked(scan->thread, TPY_BLOCKED_RECEIVE, 0, port->id);
-    atomic_store(&scan->thread->asleep, 1);
+    uint32_t asleep = tpy_thread_sleeps(scan->thread);
     int result = count > 0 ? tpy_futex_wait_any(words, count + 1, deadline)
                            : tpy_futex_wait_private((void *)&scan->thread->events, scan->events, deadline);
-    atomic_store(&scan->thread->asleep, 0);
-    tpy_inspect_ready(scan->thread);
+    tpy_thread_slept(scan->thread, asleep);
+    tpy_inspect_ready(scan->thread, &told);
     /* The first word is that of the exchange used last: whose post woke us, if we narrowed for it. */
     tpy_narrow_undo(&narrow, spin, narrows ? ((struct tpy_offer_area *)words[0].word)->cpu : 0);
     tpy_spin_slept(spin, since);

@@ -93,6 +93,8 @@ struct tpy_thread *tpy_thread_begin(void)
         atomic_store(&thread->cancelled, 0);
         thread->priority_set = -1;
         thread->on_sleep = NULL;
+        atomic_store(&thread->asleep, 0); /* whatever its last user was in the middle of when it ended */
+        tpy_inspect_own->thread[thread->number].state = TPY_READY;
         atomic_store(&thread->untidy, false);
         memset(&thread->receive_spin, 0, sizeof thread->receive_spin);
         atomic_store(&thread->alive, true);

@@ -46,12 +46,17 @@ static inline uint32_t tpy_thread_events(struct tpy_thread *thread)
     return atomic_load_explicit(&thread->events, memory_order_acquire);
 }
 
+/* Round a sleep. A signal handler may come in its middle that sleeps in a call of its own, and the kernel goes on with ours after that: so it is put back as
+ * it was. By the thread itself. */
+static inline uint32_t tpy_thread_sleeps(struct tpy_thread *thread) { return atomic_exchange(&thread->asleep, 1); }
+static inline void tpy_thread_slept(struct tpy_thread *thread, uint32_t before) { atomic_store(&thread->asleep, before); }
+
 /* Sleeps on the private word alone until an event after `events`, or the deadline. By the thread itself. As tpy_futex_wait_private. */
 static inline int tpy_thread_sleep(struct tpy_thread *thread, uint32_t events, int64_t deadline)
 {
-    atomic_store(&thread->asleep, 1);
+    uint32_t before = tpy_thread_sleeps(thread);
     int result = tpy_futex_wait_private((void *)&thread->events, events, deadline);
-    atomic_store(&thread->asleep, 0);
+    tpy_thread_slept(thread, before);
     return result;
 }
 

@@ -83,15 +83,17 @@ struct tpy_qnx_local *tpy_qnx_locals(void);
  * (cancel.c).
  */
 void tpy_qnx_cancel_settle(struct tpy_qnx_local *local);
-static inline void tpy_qnx_cancel_enter(struct tpy_qnx_local *local)
+static inline int tpy_qnx_cancel_enter(struct tpy_qnx_local *local)
 {
+    int before = atomic_load_explicit(&local->cancellable, memory_order_relaxed); /* of the call that a signal handler interrupted */
     atomic_store_explicit(&local->cancellable, 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
     pthread_testcancel();
+    return before;
 }
-static inline void tpy_qnx_cancel_leave(struct tpy_qnx_local *local)
+static inline void tpy_qnx_cancel_leave(struct tpy_qnx_local *local, int before)
 {
-    atomic_store_explicit(&local->cancellable, 0, memory_order_relaxed);
+    atomic_store_explicit(&local->cancellable, before, memory_order_relaxed);
 }
 
 #endif

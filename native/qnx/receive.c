@@ -81,7 +81,8 @@ static inline __attribute__((always_inline)) rcvid_t receive(
 {
     struct tpy_qnx_local *local = tpy_qnx_local_get();
     if (TPY_UNLIKELY(!local)) return -EAGAIN;
-    if (cancellation_point) tpy_qnx_cancel_enter(local);
+    int cancellable = 0;
+    if (cancellation_point) cancellable = tpy_qnx_cancel_enter(local);
     else if (TPY_UNLIKELY(atomic_load_explicit(&local->cancel_requested, memory_order_relaxed)))
         tpy_qnx_cancel_settle(local);
 
@@ -103,7 +104,7 @@ static inline __attribute__((always_inline)) rcvid_t receive(
     }
     if (TPY_UNLIKELY(local->armed)) local->armed = 0;
     if (cancellation_point) {
-        tpy_qnx_cancel_leave(local);
+        tpy_qnx_cancel_leave(local, cancellable);
         if (TPY_UNLIKELY(result == -EINTR)) pthread_testcancel();
     }
     return result;

@@ -1,9 +1,12 @@
 /* QNX, signal handlers that send pulses and messages on a connection in the middle of whose calls they come: between any two steps. Nothing is lost, nothing
  * comes twice, and nobody is taken for a liar. */
+#include "observe.h"
 #include "qnx_support.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #define ALARMS 4000
@@ -139,3 +142,95 @@ static void serve(void (*run)(int, void *))
 CASE(a_pulse_from_a_handler_comes_between_messages) { serve(pulses_into_messages); }
 CASE(a_pulse_from_a_handler_comes_between_pulses) { serve(pulses_into_pulses); }
 CASE(a_message_from_a_handler_comes_between_pulses) { serve(messages_into_pulses); }
+
+/* ---- A handler that sleeps in a call of its own, and the kernel goes on with the sleep that it interrupted. ------------------------------------------ */
+
+static int handler_coid, interrupted_coid, interrupted_chid;
+static pid_t interrupted;
+static _Atomic unsigned handled;
+
+static void send_slowly(int number)
+{
+    (void)number;
+    CHECK_EQ(MsgSend_r(handler_coid, NULL, 0, NULL, 0), 0);
+    qnx_count(&handled);
+}
+
+static void handle_slowly(void)
+{
+    struct sigaction action = {.sa_handler = send_slowly, .sa_flags = SA_RESTART};
+    CHECK_SYS(sigaction(SIGUSR1, &action, NULL));
+}
+
+/* The thread sleeps in its own call when the handler begins and when this returns, and in between in that of the handler. */
+static void interrupt(pthread_t thread, int handler_chid)
+{
+    CHECK_EQ(pthread_kill(thread, SIGUSR1), 0);
+    qnx_await_senders(getpid(), getpid(), handler_chid, 1);
+    rcvid_t rcvid = qnx_receive(handler_chid, NULL, 0);
+    CHECK_EQ(MsgReply_r(rcvid, 0, NULL, 0), 0);
+    qnx_await(&handled, 1);
+    observe_asleep_in_either(interrupted, SYS_futex_waitv, SYS_futex);
+}
+
+static void *send_until_closed(void *argument)
+{
+    (void)argument;
+    interrupted = (pid_t)syscall(SYS_gettid); /* gettid() is QNX's */
+    CHECK_EQ(MsgSend_r(interrupted_coid, NULL, 0, NULL, 0), -EBADF);
+    return NULL;
+}
+
+static void *send_until_cancelled(void *argument)
+{
+    (void)argument;
+    interrupted = (pid_t)syscall(SYS_gettid); /* gettid() is QNX's */
+    MsgSend_r(interrupted_coid, NULL, 0, NULL, 0);
+    CHECK(false);
+    return NULL;
+}
+
+static void *receive_until_destroyed(void *argument)
+{
+    (void)argument;
+    interrupted = (pid_t)syscall(SYS_gettid); /* gettid() is QNX's */
+    CHECK_EQ(MsgReceive_r(interrupted_chid, NULL, 0, NULL), -ESRCH);
+    return NULL;
+}
+
+static void a_sleep_is_interrupted(void *(*run)(void *), bool sends, void (*end)(pthread_t))
+{
+    pthread_t thread;
+    int handler_chid = CHECK_SYS(ChannelCreate(0));
+    interrupted_chid = CHECK_SYS(ChannelCreate(0));
+    handler_coid = CHECK_SYS(ConnectAttach(ND_LOCAL_NODE, 0, handler_chid, _NTO_SIDE_CHANNEL, 0));
+    interrupted_coid = CHECK_SYS(ConnectAttach(ND_LOCAL_NODE, 0, interrupted_chid, _NTO_SIDE_CHANNEL, 0));
+    handle_slowly();
+    CHECK_EQ(pthread_create(&thread, NULL, run, NULL), 0);
+    if (sends) qnx_await_senders(getpid(), getpid(), interrupted_chid, 1);
+    else qnx_await_receivers(getpid(), interrupted_chid, 1);
+    interrupt(thread, handler_chid);
+    /* As others see it, too. */
+    if (sends) qnx_await_senders(getpid(), getpid(), interrupted_chid, 1);
+    else qnx_await_receivers(getpid(), interrupted_chid, 1);
+    end(thread);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+static void detach(pthread_t thread)
+{
+    (void)thread;
+    CHECK_EQ(ConnectDetach(interrupted_coid), 0);
+}
+
+static void cancel(pthread_t thread) { CHECK_EQ(pthread_cancel(thread), 0); }
+
+static void destroy(pthread_t thread)
+{
+    (void)thread;
+    CHECK_EQ(ChannelDestroy(interrupted_chid), 0);
+}
+
+CASE(a_send_goes_on_after_a_handler_that_slept_and_learns_of_its_end) { a_sleep_is_interrupted(send_until_closed, true, detach); }
+CASE(a_send_goes_on_after_a_handler_that_slept_and_can_be_cancelled) { a_sleep_is_interrupted(send_until_cancelled, true, cancel); }
+CASE(a_receive_goes_on_after_a_handler_that_slept_and_learns_of_its_end) { a_sleep_is_interrupted(receive_until_destroyed, false, destroy); }
