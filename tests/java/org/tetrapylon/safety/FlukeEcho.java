@@ -84,8 +84,8 @@ final class FlukeEcho extends EchoServer {
     static final class Client implements Gate.Caller {
 
         private final org.tetrapylon.fluke.Client client;
-        private final MemorySegment out = Arena.ofAuto().allocate(ROOM, 8);
-        private final MemorySegment in = Arena.ofAuto().allocate(ROOM, 8);
+        private final MemorySegment out;
+        private final MemorySegment in;
         private int count;
 
         Client(String name) throws Gate.Gone {
@@ -94,6 +94,9 @@ final class FlukeEcho extends EchoServer {
             } catch (FlukeException e) {
                 throw Gate.Gone.of(e, e.status() == FlukeIpc.FLUKE_INVALID_DEST);
             }
+            // Not before: who tries again and again would take memory faster than it is collected.
+            out = Arena.ofAuto().allocate(ROOM, 8);
+            in = Arena.ofAuto().allocate(ROOM, 8);
         }
 
         @Override

@@ -63,11 +63,12 @@ final class L4Echo extends EchoServer {
     static final class Client implements Gate.Caller {
 
         private final ThreadId server;
-        private final Message message = new Message(2, ROOM);
+        private final Message message;
         private long number;
 
         Client(String name) throws Gate.Gone {
             server = Names.find(name).orElseThrow(() -> new Gate.Gone(null));
+            message = new Message(2, ROOM); // not before: who tries again and again would take memory faster than it is collected
         }
 
         @Override
