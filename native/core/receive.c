@@ -286,7 +286,6 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     struct tpy_thread *thread = tpy_thread_get();
     if (TPY_UNLIKELY(!thread)) return -ENOMEM;
     bool used = false; /* the port, while we have not got its lock */
-    bool soon = false; /* something was there at our first look */
     unsigned turns = 0, waits = 0;
     int waited = 0;
     uint64_t size = 0;
@@ -298,7 +297,10 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
     /* The client we answered last is about to post: wait.h. One on our CPU does not run while we wait, what is queued is there, and for the client of an
      * exchange that we hold we have waited. */
     bool looked = port->last_cpu == tpy_cpu() || __atomic_load_n(&port->queued, __ATOMIC_RELAXED) > 0 || (filter && filter->held);
-    if (TPY_LIKELY(!looked)) tpy_spin_let_be(&thread->receive_spin);
+    if (TPY_LIKELY(!looked)) {
+        tpy_spin_hot(&thread->receive_spin); /* before the lock, since it may let others go first */
+        tpy_spin_let_be(&thread->receive_spin);
+    }
     tpy_lock_take(&port->lock);
     for (;;) {
         uint32_t events = tpy_thread_events(thread);
@@ -310,13 +312,10 @@ int tpy_receive(struct tpy_port *port, const struct tpy_filter *filter, const st
             if (!looked) {
                 tpy_spin_looked(&thread->receive_spin, news.any);
                 looked = true;
-                soon = news.any;
             }
             if (news.only && accept_at_once(port, filter, news.only, news.post, parts, count, size, receipt)) {
                 if (TPY_UNLIKELY(watched != NULL)) thread->client_cpu = news.only->exchange->cpu;
-                done(port, used, 0);
-                if (TPY_LIKELY(soon)) tpy_spin_hot(&thread->receive_spin); /* may let others go first: not with the lock */
-                return 0;
+                return done(port, used, 0);
             }
         }
         bool busy = TPY_LIKELY(!watched) ? tpy_port_collect(port) : tpy_port_collect_watched(port, watched);
