@@ -13,8 +13,9 @@ import java.util.Objects;
  * <p>What is set goes with the next send. What is received takes its place, and the message is two words again until more is set;
  * {@link #keep} sends on what was received.
  *
- * <p>Owner: one thread at a time. Memory of its own goes when the object is collected. Strings and rooms that are given must stay open while a
- * call uses them.
+ * <p>Owner: one thread at a time. Memory of its own goes when the object is collected, which the collector is in no hurry to do: it does not count
+ * memory outside the heap. So a message with much room is made once, and used for many calls. Strings and rooms that are given must stay open while
+ * a call uses them.
  */
 public final class Message {
 

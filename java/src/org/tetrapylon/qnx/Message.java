@@ -29,7 +29,8 @@ public final class Message implements Received, AutoCloseable {
     private long rcvid;
 
     /**
-     * Makes an empty message with memory of its own.
+     * Makes an empty message with memory of its own. That goes when the object is collected, which the collector is in no hurry to do: it does not
+     * count memory outside the heap. So a message with much room is made once, and received into again and again.
      *
      * @param capacity the bytes of a message that a receive is to copy; longer ones are read by {@link #read}
      */
