@@ -81,26 +81,27 @@ static void pulses_into_messages(int coid, void *argument)
     end_alarms(0);
 }
 
+/* How many pulses were sent while such alarms came. */
+static unsigned pulses_under(int coid, void (*handler)(int))
+{
+    unsigned sent = 0;
+    shared_coid = coid;
+    CHECK(message(0));
+    start_alarms(handler);
+    while (alarms < ALARMS) pulse(OUTER, sent++);
+    return sent;
+}
+
 static void pulses_into_pulses(int coid, void *argument)
 {
     (void)argument;
-    shared_coid = coid;
-    CHECK(message(0));
-    start_alarms(send_pulse);
-    unsigned i = 0;
-    while (alarms < ALARMS) pulse(OUTER, i++);
-    end_alarms(i);
+    end_alarms(pulses_under(coid, send_pulse));
 }
 
 static void messages_into_pulses(int coid, void *argument)
 {
     (void)argument;
-    shared_coid = coid;
-    CHECK(message(0));
-    start_alarms(send_message);
-    unsigned i = 0;
-    while (alarms < ALARMS) pulse(OUTER, i++);
-    end_alarms(i);
+    end_alarms(pulses_under(coid, send_message));
     CHECK(inner_messages > ALARMS / 2);
 }
 
